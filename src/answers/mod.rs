@@ -1,0 +1,167 @@
+//! What the person decided: types that cannot hold nonsense, and the file they are kept in.
+//!
+//! Nothing in here is a secret, and nothing in here was discovered: that is [`crate::facts`].
+
+pub mod names;
+
+use names::{
+    AppName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port, ScopeName,
+    ServiceName, TenantId,
+};
+
+/// Every decision that one installation rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// The application to protect.
+    pub application: Application,
+    /// Its registration in Entra.
+    pub registration: Registration,
+    /// Who gets in.
+    pub access: Access,
+    /// The certificate that the gateway shows.
+    pub certificate: Certificate,
+    /// Where sessions are kept.
+    pub sessions: Sessions,
+    /// The sign-in proxy.
+    pub proxy: Proxy,
+    /// Where the two locks sit (design.md, "Two locks").
+    pub hook: HookPlacement,
+    /// Which ingress gateway carries the traffic; `None` takes the only one there is.
+    pub gateway: Option<GatewayChoice>,
+}
+
+/// The application to protect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Names everything we make; a DNS label.
+    pub name: AppName,
+    /// Where the application, the sign-in proxy and the session store live.
+    pub namespace: Namespace,
+    /// The one host name people type.
+    pub host: Hostname,
+    /// The Service in front of it, there already or made by us.
+    pub workload: Workload,
+}
+
+/// How the application gets into the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// A Service that is there already.
+    Existing {
+        /// Its name, in the application's namespace.
+        service: ServiceName,
+        /// The port of the Service (not of the container).
+        port: Port,
+    },
+    /// A Deployment and a Service that we make; both are named after the application.
+    Deploy {
+        /// The container image.
+        image: ImageReference,
+        /// The port the container listens on.
+        container_port: Port,
+        /// The port the Service offers.
+        service_port: Port,
+        /// How many pods.
+        replicas: u16,
+    },
+}
+
+/// The registration in Entra.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The tenant to register in; `None` takes the signed-in one.
+    pub tenant: Option<TenantId>,
+    /// What people see on the consent page and in the portal.
+    pub display_name: String,
+    /// The scope to expose; the walk-through's `user_impersonation`.
+    pub scope: ScopeName,
+    /// How long a client secret lives.
+    pub secret_lifetime: Lifetime,
+    /// Whether only people and applications with an assignment get a token at all.
+    pub assignment_required: bool,
+}
+
+/// Who gets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// People whose address ends in one of these; empty means everyone the tenant gives a token to.
+    pub email_domains: Vec<EmailDomain>,
+    /// Which claim of the token holds the address.
+    pub email_claim: EmailClaim,
+    /// Whether applications get in with `client_credentials`, if they hold the role [`crate::blueprint::APP_ROLE`].
+    pub machines: bool,
+}
+
+/// The claim that holds a person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailClaim {
+    /// `email`: only there for accounts with a mailbox (domain.md 2.3).
+    Email,
+    /// `preferred_username`: always there, but can be changed by an administrator.
+    PreferredUsername,
+}
+
+/// The certificate that the gateway shows, made by cert-manager in the gateway's own namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Who signs it.
+    pub issuer: Issuer,
+    /// The names on it; never empty, and one of them covers the application's host.
+    pub names: Vec<DnsName>,
+}
+
+/// A cert-manager issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// Cluster-wide, or of the gateway's namespace.
+    pub kind: IssuerKind,
+    /// Its name.
+    pub name: IssuerName,
+}
+
+/// The two kinds of cert-manager issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// Usable from every namespace.
+    ClusterIssuer,
+    /// Usable only from its own namespace, which must be the gateway's.
+    Issuer,
+}
+
+/// Where sessions are kept: a Valkey that we deploy beside the application (domain.md 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sessions {
+    /// The container image.
+    pub image: ImageReference,
+}
+
+/// The sign-in proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The container image of oauth2-proxy; its tag decides which settings it knows (domain.md 3.2).
+    pub image: ImageReference,
+    /// How many pods.
+    pub replicas: u16,
+    /// How long a session lives at most.
+    pub session_lifetime: Lifetime,
+    /// How often it is renewed; shorter than `session_lifetime`.
+    pub session_refresh: Lifetime,
+}
+
+/// Where the two locks sit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookPlacement {
+    /// In the application's own sidecar: every road to the application passes them.
+    Sidecar,
+    /// At the gateway, for an application without a sidecar.
+    Gateway,
+}
+
+/// An ingress gateway, by the Service in front of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayChoice {
+    /// The namespace of the gateway's pods.
+    pub namespace: Namespace,
+    /// The name of its Service.
+    pub service: ServiceName,
+}

@@ -1,0 +1,222 @@
+//! What was discovered: plain data, filled by [`crate::cluster`] and [`crate::entra`], read by [`crate::blueprint`].
+
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything a blueprint needs to know of the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// What the cluster is and has.
+    pub cluster: ClusterFacts,
+    /// What the tenant is.
+    pub tenant: TenantFacts,
+}
+
+/// What the cluster is and has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClusterFacts {
+    /// A stable name for the cluster: the UID of the namespace `kube-system`.
+    pub id: String,
+    /// The server's version, such as `v1.34.1`.
+    pub kubernetes_version: String,
+    /// Which API versions are served.
+    pub served: ServedApis,
+    /// The Istio that answers for the application's namespace.
+    pub istio: IstioFacts,
+    /// The ingress gateway that carries the application's traffic.
+    pub gateway: GatewayFacts,
+    /// The application's surroundings.
+    pub application: ApplicationFacts,
+    /// Every issuer that can sign in the gateway's namespace.
+    pub issuers: Vec<IssuerFacts>,
+}
+
+/// The API versions served, best first, by group and kind; the core group is the empty text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServedApis(pub BTreeMap<String, BTreeMap<String, Vec<String>>>);
+
+impl ServedApis {
+    /// The best version of `kind` in `group`: the newest stable one (`v1` before `v1beta1` before `v1alpha3`).
+    pub fn version(&self, group: &str, kind: &str) -> Option<&str> {
+        self.0.get(group)?.get(kind)?.first().map(String::as_str)
+    }
+}
+
+/// The version of an Istio control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct IstioVersion {
+    /// 1.
+    pub major: u16,
+    /// The line, such as 28.
+    pub minor: u16,
+    /// The patch.
+    pub patch: u16,
+}
+
+impl std::fmt::Display for IstioVersion {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The Istio that answers for the application's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IstioFacts {
+    /// The control plane's version, from istiod's image.
+    pub version: IstioVersion,
+    /// The revision label of istiod; `None` for the default one.
+    pub revision: Option<String>,
+    /// The root namespace, `istio-system` unless someone chose otherwise.
+    pub namespace: String,
+    /// The label that has the sidecar injected into the application's namespace (domain.md 4.6).
+    pub injection_label: (String, String),
+    /// The mesh's trust domain, `cluster.local` by default.
+    pub trust_domain: String,
+    /// Where mesh configuration is to be written.
+    pub mesh_config: MeshConfigFacts,
+    /// Whether traffic may leave the mesh without a ServiceEntry.
+    pub outbound: OutboundPolicy,
+    /// Whether istiod allows several CUSTOM providers on one workload (domain.md 4.1; off by default).
+    pub several_custom_providers: bool,
+}
+
+/// The ConfigMap that mesh configuration is written into (domain.md 4.2, 4.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MeshConfigFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name: `istio`, `istio-REVISION`, or the shared one.
+    pub name: String,
+    /// The key in it, `mesh`.
+    pub key: String,
+    /// The names of the extension providers that are there already.
+    pub providers: BTreeSet<String>,
+}
+
+/// The mesh's outbound traffic policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OutboundPolicy {
+    /// `ALLOW_ANY`.
+    AllowAny,
+    /// `REGISTRY_ONLY`: sign-in needs a ServiceEntry.
+    RegistryOnly,
+}
+
+/// The ingress gateway that carries the application's traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GatewayFacts {
+    /// The namespace of its pods; TLS secrets must be there.
+    pub namespace: String,
+    /// The name of its Service.
+    pub service: String,
+    /// The labels that select its pods, to be used as the Gateway's selector.
+    pub selector: BTreeMap<String, String>,
+    /// The service account its pods run as, for the principal in policies.
+    pub service_account: String,
+    /// Where the world reaches it: an address or a host name, once it has one.
+    pub address: Option<String>,
+    /// The providers of CUSTOM policies that already apply to its pods, and are not ours.
+    pub custom_providers: BTreeSet<String>,
+}
+
+/// The application's surroundings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApplicationFacts {
+    /// Its namespace.
+    pub namespace: NamespaceFacts,
+    /// The Service that is there already, where the answers name one; `None` when it was not found.
+    pub service: Option<ServiceFacts>,
+    /// The providers of CUSTOM policies that already apply to its pods, and are not ours.
+    pub custom_providers: BTreeSet<String>,
+}
+
+/// The application's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum NamespaceFacts {
+    /// It is to be made.
+    Absent,
+    /// We made it: it carries our mark.
+    Ours,
+    /// Somebody else's; we add the injection label where it is missing, and no mark.
+    Foreign {
+        /// Whether injection is on already.
+        injected: bool,
+    },
+}
+
+/// A Service that is there already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceFacts {
+    /// Its pod selector; the locks select by it.
+    pub selector: BTreeMap<String, String>,
+    /// The service accounts that its pods run as.
+    pub service_accounts: BTreeSet<String>,
+    /// The ports it offers.
+    pub ports: Vec<u16>,
+    /// How many pods it selects, and how many of them have a sidecar.
+    pub pods: u16,
+    /// See `pods`.
+    pub pods_with_sidecar: u16,
+}
+
+/// An issuer that can sign in the gateway's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IssuerFacts {
+    /// `ClusterIssuer` or `Issuer`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is ready, and if not, why (the reason and message of its condition).
+    pub ready: Result<(), String>,
+    /// Whether it can sign wildcards: it has a DNS01 solver, or is no ACME issuer (domain.md 5.3).
+    pub signs_wildcards: bool,
+}
+
+/// What the tenant is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TenantFacts {
+    /// The tenant's GUID.
+    pub id: String,
+    /// Its name for people, such as `contoso.onmicrosoft.com`.
+    pub domain: String,
+    /// Where its endpoints are.
+    pub cloud: CloudEndpoints,
+}
+
+/// The endpoints of a cloud (domain.md 2.4); the URLs have no final slash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CloudEndpoints {
+    /// The cloud's name: `public`, `usgov`, `china` or one of a file.
+    pub name: String,
+    /// The sign-in host, such as `https://login.microsoftonline.com`.
+    pub sign_in: url::Url,
+    /// Microsoft Graph, such as `https://graph.microsoft.com`.
+    pub graph: url::Url,
+    /// The resource manager, such as `https://management.azure.com`.
+    pub resource_manager: url::Url,
+    /// A file with certificates to trust for these endpoints alone, besides the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<std::path::PathBuf>,
+}
+
+impl CloudEndpoints {
+    /// The v2 issuer of `tenant`, as tokens and metadata spell it: no final slash (domain.md 2.1).
+    pub fn issuer(&self, tenant: &str) -> String {
+        format!("{}/{tenant}/v2.0", self.sign_in.as_str().trim_end_matches('/'))
+    }
+
+    /// The v2 signing keys of `tenant`.
+    pub fn signing_keys(&self, tenant: &str) -> String {
+        format!("{}/{tenant}/discovery/v2.0/keys", self.sign_in.as_str().trim_end_matches('/'))
+    }
+}
+
+/// What only Entra knows, once the application is registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RegisteredFacts {
+    /// The application's client id, a GUID.
+    pub client_id: String,
+    /// The object id of the application.
+    pub object_id: String,
+}
