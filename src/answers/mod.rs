@@ -2,6 +2,7 @@
 //!
 //! Nothing in here is a secret, and nothing in here was discovered: that is [`crate::facts`].
 
+pub mod file;
 pub mod names;
 
 use names::{

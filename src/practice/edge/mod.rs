@@ -1,0 +1,1 @@
+//! The practice ground's edge.
