@@ -2,8 +2,12 @@
 //!
 //! It shares no code with the clients that talk to it: a mistake must not cancel itself out.
 
+pub mod authority;
 pub mod cluster;
 pub mod controllers;
 pub mod edge;
 pub mod tenant;
+pub mod timings;
 pub mod world;
+
+pub use timings::Timings;
