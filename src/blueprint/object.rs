@@ -41,8 +41,10 @@ pub enum Wave {
     SessionStore,
     /// The sign-in proxy.
     Proxy,
-    /// The locks, and the application itself where we deploy it. The locks come before its pods can get traffic.
+    /// The locks. They are in the cluster before the first pod that they guard.
     Locks,
+    /// The application, where we deploy it. The locks can be proven once its pods are up, in their own Envoy.
+    Application,
     /// The routes: only after both locks are proven live.
     Routes,
 }
