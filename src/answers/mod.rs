@@ -2,8 +2,20 @@
 //!
 //! Nothing in here is a secret, and nothing in here was discovered: that is [`crate::facts`].
 
+mod checks;
+mod document;
 pub mod file;
+pub mod keys;
+mod mistakes;
 pub mod names;
+mod reader;
+mod spelling;
+mod strangers;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use mistakes::{Mistake, Mistakes};
 
 use names::{
     AppName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port, ScopeName,

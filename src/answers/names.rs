@@ -1,11 +1,17 @@
 //! The names, ports and durations that answers are made of. Each can only be built from text that is right.
 
+use super::spelling;
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
-/// Why a text is not what it should be: what was wrong and what would be right, in one sentence without a final stop.
+/// Why a text is not what it should be. Neither part starts with a capital or ends with a stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unusable(pub String);
+#[error("{wrong}; {right}")]
+pub struct Unusable {
+    /// What was wrong, such as "`https://x.example.com` starts with a scheme".
+    pub wrong: String,
+    /// What would be right, such as "write the name alone: `x.example.com`".
+    pub right: String,
+}
 
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
@@ -37,100 +43,46 @@ macro_rules! text_type {
 }
 
 text_type!(
-    /// The application's name: a DNS label of at most 40 characters, so that every name we make from it fits in 63.
-    AppName, app_name
+    /// The application's name: a DNS label of at most 40 characters that starts with a letter, so that every name we make
+    /// from it fits in 63 and can name a Service.
+    AppName, spelling::app_name
 );
 text_type!(
     /// A Kubernetes namespace: a DNS label.
-    Namespace, dns_label
+    Namespace, spelling::namespace
 );
 text_type!(
     /// A Kubernetes Service: a DNS label that starts with a letter.
-    ServiceName, dns_label
+    ServiceName, spelling::service_name
 );
 text_type!(
     /// A fully qualified host name in lower case, without a wildcard, port or final dot.
-    Hostname, hostname
+    Hostname, spelling::hostname
 );
 text_type!(
     /// A name on a certificate: a host name, or `*.` and a host name.
-    DnsName, dns_name
+    DnsName, spelling::dns_name
 );
 text_type!(
     /// What follows the `@` of an address.
-    EmailDomain, hostname
+    EmailDomain, spelling::email_domain
 );
 text_type!(
     /// The value of an OAuth scope.
-    ScopeName, scope_name
+    ScopeName, spelling::scope_name
 );
 text_type!(
     /// The name of a cert-manager issuer: a DNS subdomain.
-    IssuerName, hostname_or_label
+    IssuerName, spelling::issuer_name
 );
 text_type!(
     /// A container image with a tag or a digest.
-    ImageReference, image_reference
+    ImageReference, spelling::image_reference
 );
 text_type!(
     /// An Entra tenant: its GUID or one of its domains.
-    TenantId, hostname_or_label
+    TenantId, spelling::tenant
 );
-
-fn unusable(text: impl Into<String>) -> Result<(), Unusable> {
-    Err(Unusable(text.into()))
-}
-
-fn dns_label(text: &str) -> Result<(), Unusable> {
-    let edges_are_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    if text.is_empty() || text.len() > 63 {
-        return unusable(format!("must have 1 to 63 characters, it has {}", text.chars().count()));
-    }
-    if !text.chars().all(|c| edges_are_alphanumeric(c) || c == '-')
-        || !text.starts_with(edges_are_alphanumeric)
-        || !text.ends_with(edges_are_alphanumeric)
-    {
-        return unusable(
-            "may hold only lower-case letters, digits and `-`, and must start and end with a letter or digit",
-        );
-    }
-    Ok(())
-}
-
-fn app_name(text: &str) -> Result<(), Unusable> {
-    dns_label(text)?;
-    if text.len() > 40 { unusable(format!("must have at most 40 characters, it has {}", text.len())) } else { Ok(()) }
-}
-
-fn hostname_or_label(text: &str) -> Result<(), Unusable> {
-    text.split('.').try_for_each(dns_label)
-}
-
-fn hostname(text: &str) -> Result<(), Unusable> {
-    if !text.contains('.') {
-        return unusable("must be a full host name such as `myapp.cluster.example.com`");
-    }
-    hostname_or_label(text)
-}
-
-fn dns_name(text: &str) -> Result<(), Unusable> {
-    hostname(text.strip_prefix("*.").unwrap_or(text))
-}
-
-fn scope_name(text: &str) -> Result<(), Unusable> {
-    if text.is_empty() || text.len() > 120 || !text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-        return unusable("must have 1 to 120 letters, digits, `.`, `_` or `-`, such as `user_impersonation`");
-    }
-    Ok(())
-}
-
-fn image_reference(text: &str) -> Result<(), Unusable> {
-    let last = text.rsplit('/').next().unwrap_or(text);
-    if text.is_empty() || text.chars().any(char::is_whitespace) || !(last.contains(':') || text.contains('@')) {
-        return unusable("must name an image with a tag or digest, such as `docker.io/path/to/myapp:1.4`");
-    }
-    Ok(())
-}
 
 impl Hostname {
     /// The domain one level up: `cluster.example.com` for `myapp.cluster.example.com`.
@@ -152,6 +104,15 @@ impl DnsName {
 }
 
 impl ImageReference {
+    /// The text without tag and digest: `docker.io/path/to/myapp` for `docker.io/path/to/myapp:1.4`.
+    pub fn repository(&self) -> &str {
+        let name = self.0.split('@').next().unwrap_or(&self.0);
+        match name.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => repository,
+            _ => name,
+        }
+    }
+
     /// The tag, where there is one.
     pub fn tag(&self) -> Option<&str> {
         let name = self.0.split('@').next().unwrap_or(&self.0);
@@ -172,6 +133,14 @@ impl Port {
     /// The number.
     pub fn get(self) -> u16 {
         self.0.get()
+    }
+}
+
+impl FromStr for Port {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        spelling::port(text).map(Self)
     }
 }
 
@@ -206,18 +175,7 @@ impl FromStr for Lifetime {
     type Err = Unusable;
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
-        let wrong = || Unusable("must be a whole number and one unit (d, h, m, s), such as `180d` or `55m`".to_owned());
-        let unit = text.chars().last().ok_or_else(wrong)?;
-        let number: u64 =
-            text.get(..text.len() - unit.len_utf8()).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
-        let factor = match unit {
-            'd' => 86_400,
-            'h' => 3_600,
-            'm' => 60,
-            's' => 1,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(factor).filter(|seconds| *seconds > 0).map(Self).ok_or_else(wrong)
+        spelling::seconds(text).map(Self)
     }
 }
 

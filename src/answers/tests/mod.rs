@@ -1,0 +1,3 @@
+//! Tests of the answers file as a whole.
+
+mod round_trip;

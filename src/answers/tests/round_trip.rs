@@ -1,0 +1,183 @@
+//! What is written reads back, and the sample files are right.
+
+use crate::answers::{
+    Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Proxy,
+    Registration, Sessions, Workload,
+    file::{parse, render},
+    names::{Lifetime, Port},
+};
+use proptest::{collection::vec, option, prelude::*};
+
+const EXAMPLE: &str = include_str!("../../../assets/answers/example.yaml");
+const MINIMAL: &str = include_str!("../../../assets/answers/minimal.yaml");
+const EXISTING: &str = include_str!("../../../assets/answers/existing-service.yaml");
+
+fn read(text: &str) -> Answers {
+    parse(text, "gatewright.yaml").unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+#[test]
+fn given_the_example_then_it_is_written_as_we_write_answers() {
+    assert_eq!(render(&read(EXAMPLE)), EXAMPLE);
+}
+
+#[test]
+fn given_the_example_then_it_is_the_walk_throughs() {
+    let answers = read(EXAMPLE);
+    assert_eq!(answers.application.host.as_str(), "myapp.cluster.example.com");
+    assert_eq!(
+        answers.application.workload,
+        Workload::Deploy {
+            image: "docker.io/path/to/myapp:sometag".parse().unwrap(),
+            container_port: Port::new(80).unwrap(),
+            service_port: Port::new(8000).unwrap(),
+            replicas: 1,
+        }
+    );
+    assert_eq!(answers.certificate.names, ["*.cluster.example.com".parse().unwrap()]);
+    assert_eq!(answers.access.email_domains, ["example.com".parse().unwrap()]);
+    assert!(answers.access.machines);
+    assert_eq!(answers.hook, HookPlacement::Sidecar);
+}
+
+#[test]
+fn given_the_least_that_works_then_the_rest_is_default() {
+    let answers = read(MINIMAL);
+    assert_eq!(answers.application.namespace.as_str(), "myapp");
+    assert_eq!(answers.registration.display_name, "myapp");
+    assert_eq!(answers.registration.secret_lifetime, Lifetime::days(180));
+    assert_eq!(answers.certificate.names, ["myapp.cluster.example.com".parse().unwrap()]);
+    assert_eq!(answers.proxy.session_refresh, Lifetime::minutes(55));
+    assert!(!answers.access.machines, "nobody gets in whom the file does not name");
+    assert_eq!(answers.gateway, None);
+}
+
+#[test]
+fn given_a_service_that_is_there_then_it_is_named() {
+    let answers = read(EXISTING);
+    let service = "wiki-web".parse().unwrap();
+    assert_eq!(answers.application.workload, Workload::Existing { service, port: Port::new(8080).unwrap() });
+    assert_eq!(answers.gateway.unwrap().service.as_str(), "istio-ingressgateway");
+}
+
+fn name<T: std::str::FromStr + std::fmt::Debug>(pattern: &'static str) -> impl Strategy<Value = T> {
+    pattern.prop_filter_map("spelt right", |text| text.parse::<T>().ok())
+}
+
+fn workloads() -> impl Strategy<Value = Workload> {
+    let port = || (1_u16..15_000).prop_map(|number| Port::new(number).unwrap());
+    prop_oneof![
+        (name("[a-z][a-z0-9-]{0,30}[a-z0-9]"), port()).prop_map(|(service, port)| Workload::Existing { service, port }),
+        (name("([a-z]{1,8}\\.io/)?[a-z0-9]{1,9}/[a-z0-9]{1,9}:[a-zA-Z0-9._]{1,9}"), port(), port(), 1_u16..=100)
+            .prop_map(|(image, container_port, service_port, replicas)| {
+                Workload::Deploy { image, container_port, service_port, replicas }
+            }),
+    ]
+}
+
+fn applications() -> impl Strategy<Value = Application> {
+    (name("[a-z][a-z0-9-]{0,38}"), name("[a-z0-9]{1,20}"), name("[a-z0-9]{1,9}(\\.[a-z]{2,9}){1,3}"), workloads())
+        .prop_map(|(name, namespace, host, workload)| Application { name, namespace, host, workload })
+}
+
+fn registrations() -> impl Strategy<Value = Registration> {
+    let display_name =
+        "[^\\p{C}]{1,60}".prop_filter("no spaces around", |name| !name.is_empty() && name.trim() == name);
+    (
+        option::of(name("[a-z0-9]{1,9}\\.example")),
+        display_name,
+        name("[a-zA-Z_][a-zA-Z0-9._-]{0,30}"),
+        1_u64..=730,
+        any::<bool>(),
+    )
+        .prop_map(|(tenant, display_name, scope, days, assignment_required)| Registration {
+            tenant,
+            display_name,
+            scope,
+            secret_lifetime: Lifetime::days(days),
+            assignment_required,
+        })
+}
+
+fn accesses() -> impl Strategy<Value = Access> {
+    let domains = vec(name("[a-z0-9]{1,9}\\.(com|example)"), 0..4).prop_map(|mut domains| {
+        domains.sort();
+        domains.dedup();
+        domains
+    });
+    let claims = prop_oneof![Just(EmailClaim::Email), Just(EmailClaim::PreferredUsername)];
+    (domains, claims, any::<bool>()).prop_map(|(email_domains, email_claim, machines)| Access {
+        email_domains,
+        email_claim,
+        machines,
+    })
+}
+
+fn proxies() -> impl Strategy<Value = Proxy> {
+    (2_u64..60, 1_u64..=90, 1_u16..=100, 2_u16..40).prop_map(|(minutes, days, replicas, patch)| Proxy {
+        image: format!("quay.io/oauth2-proxy/oauth2-proxy:v7.15.{patch}").parse().unwrap(),
+        replicas,
+        session_lifetime: Lifetime::days(days),
+        session_refresh: Lifetime::minutes(minutes),
+    })
+}
+
+fn gateways() -> impl Strategy<Value = Option<GatewayChoice>> {
+    option::of(
+        (name("[a-z0-9]{1,20}"), name("[a-z][a-z0-9]{0,20}"))
+            .prop_map(|(namespace, service)| GatewayChoice { namespace, service }),
+    )
+}
+
+prop_compose! {
+    fn all_answers()(
+        application in applications(),
+        registration in registrations(),
+        access in accesses(),
+        issuer in name("[a-z0-9]{1,9}(-[a-z0-9]{1,9})?"),
+        own_issuer in any::<bool>(),
+        wildcard in any::<bool>(),
+        proxy in proxies(),
+        at_gateway in any::<bool>(),
+        gateway in gateways(),
+    ) -> Answers {
+        let host = application.host.to_string();
+        let wildcard_name = format!("*.{}", application.host.parent()).parse().ok().filter(|_| wildcard);
+        Answers {
+            certificate: Certificate {
+                issuer: Issuer {
+                    kind: if own_issuer { IssuerKind::Issuer } else { IssuerKind::ClusterIssuer },
+                    name: issuer,
+                },
+                names: vec![wildcard_name.unwrap_or_else(|| host.parse().unwrap())],
+            },
+            sessions: Sessions { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
+            hook: if at_gateway { HookPlacement::Gateway } else { HookPlacement::Sidecar },
+            application, registration, access, proxy, gateway,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn given_any_answers_when_written_and_read_then_they_are_the_same(answers in all_answers()) {
+        let written = render(&answers);
+        prop_assert_eq!(parse(&written, "written").map_err(|mistakes| TestCaseError::fail(mistakes.to_string()))?, answers);
+    }
+
+    #[test]
+    fn given_any_answers_when_another_yaml_reader_reads_them_then_texts_stay_texts(answers in all_answers()) {
+        let read: serde_json::Value = serde_saphyr::from_str(&render(&answers)).unwrap();
+        let name = &read["registration"]["displayName"];
+        prop_assert_eq!(name.as_str(), Some(answers.registration.display_name.as_str()));
+        prop_assert!(read["application"]["namespace"].is_string(), "{}", read["application"]["namespace"]);
+    }
+
+    #[test]
+    fn given_any_text_when_it_is_read_then_nothing_breaks_and_mistakes_have_places(text in "[a-z:{}\\[\\]&*!|>'\"%@` \n\t#-]{0,200}") {
+        if let Err(mistakes) = parse(&text, "noise") {
+            prop_assert!(!mistakes.list.is_empty());
+            prop_assert!(mistakes.list.iter().all(|mistake| mistake.line >= 1 && mistake.column >= 1));
+        }
+    }
+}
