@@ -1,1 +1,102 @@
-//! cluster.
+//! Kubernetes: connect, discover, preview, apply, wait, prove, delete. Knows the wire and nothing of answers or plans.
+
+mod connect;
+mod discover;
+mod error;
+mod fields;
+mod kinds;
+pub mod mesh_config;
+mod objects;
+mod pods;
+#[cfg(test)]
+mod test_server;
+mod wait;
+
+pub use connect::{ConnectError, Contexts, connect, contexts};
+pub use discover::{DiscoverError, DiscoverRequest};
+pub use error::{Attempt, Error, FieldOwner, InvalidField, MissingRight};
+pub use objects::{ObjectRef, Selection, Write};
+pub use pods::PodSummary;
+
+use std::{sync::Arc, time::Duration};
+
+/// How long one request may take. Admission webhooks alone are allowed up to 30 s by Kubernetes.
+const REQUEST_BUDGET: Duration = Duration::from_secs(45);
+
+/// A connection to one cluster; cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: kube::Client,
+    context: String,
+    server: String,
+    version: String,
+    kinds: kinds::Kinds,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Cluster({} at {})", self.inner.context, self.inner.server)
+    }
+}
+
+impl Cluster {
+    /// The name of the kubeconfig's context.
+    pub fn context(&self) -> &str {
+        &self.inner.context
+    }
+
+    /// The server's URL.
+    pub fn server_url(&self) -> &str {
+        &self.inner.server
+    }
+
+    /// The server's version, such as `v1.34.1`.
+    pub fn kubernetes_version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// Waits for a call of the library within the budget of one request, and sorts its errors.
+    async fn call<T>(&self, attempt: Attempt, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+        match tokio::time::timeout(REQUEST_BUDGET, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Error::from_kube(error, &self.inner.server, attempt)),
+            Err(_) => Err(Error::TimedOut {
+                server: self.inner.server.clone(),
+                attempt: attempt.into(),
+                budget: REQUEST_BUDGET,
+            }),
+        }
+    }
+
+    async fn within<T>(&self, path: &str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+        self.call(Attempt::path(path), call).await
+    }
+
+    /// Sends a request and reads its answer as JSON.
+    ///
+    /// Not `kube::Client::request`: that logs the whole answer when it cannot be read, and an answer may hold a secret.
+    async fn send<T: serde::de::DeserializeOwned>(
+        &self,
+        attempt: Attempt,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<T, Error> {
+        let text = self.call(attempt.clone(), self.inner.client.request_text(request)).await?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::from_kube(kube::Error::SerdeError(error), &self.inner.server, attempt))
+    }
+
+    /// Reads a path that is no object, such as `/version`.
+    async fn get_path<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let attempt = Attempt::path(path);
+        let request = http::Request::get(path).body(Vec::new()).map_err(|error| Error::NotUnderstood {
+            server: self.inner.server.clone(),
+            attempt: attempt.clone().into(),
+            what: error.to_string(),
+        })?;
+        self.send(attempt, request).await
+    }
+}
