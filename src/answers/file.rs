@@ -235,11 +235,8 @@ fn proxy(reader: &mut Reader) -> Option<Proxy> {
     let refresh = keep(reader, "proxy.sessionRefresh", refresh, |refresh| checks::session_refresh(*refresh));
     let (lifetime, refresh) = (lifetime?, refresh?);
     // The mistake is noted at whichever of the two the file says; the other may be a default.
-    let (path, place) = if refresh.given {
-        ("proxy.sessionRefresh", refresh.place)
-    } else {
-        ("proxy.sessionLifetime", lifetime.place)
-    };
+    let (path, place) =
+        if refresh.given { ("proxy.sessionRefresh", refresh.place) } else { ("proxy.sessionLifetime", lifetime.place) };
     if let Err(reason) = checks::refresh_within_lifetime(refresh.value, lifetime.value) {
         reader.note(place, path, reason);
     }
