@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// One fault: at which requests, and what happens then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,16 +124,6 @@ impl When {
                 let step = step.max(1);
                 after_first.is_multiple_of(step) && self.times.is_none_or(|times| after_first / step < times)
             }
-        }
-    }
-}
-
-impl Then {
-    /// How long to wait, where this is a delay.
-    pub(super) fn delay(&self) -> Option<Duration> {
-        match self {
-            Self::Delay(delay) => Some(delay.unsigned_abs()),
-            Self::Fail(_) | Self::Cut(_) | Self::Stop(_) => None,
         }
     }
 }

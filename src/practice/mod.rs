@@ -5,10 +5,14 @@
 pub mod authority;
 pub mod cluster;
 pub mod controllers;
+pub mod directory;
 pub mod edge;
 pub mod faults;
+mod gate;
 pub mod journal;
+mod keeper;
 pub mod scenario;
+pub mod state;
 pub mod tenant;
 pub mod timings;
 pub mod world;
