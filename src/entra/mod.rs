@@ -1,1 +1,51 @@
-//! entra.
+//! Microsoft Graph v1.0 and sign-in: the application, its scope and role, consent, credentials.
+//!
+//! [`sign_in()`] makes a [`Session`] out of what the environment offers; a session speaks Graph. Everything a session asks
+//! is bounded in time, may be dropped at any moment, and is repeated only where repeating cannot make a second object.
+//!
+//! What is asked of the world, so that the practice ground can be held against it:
+//!
+//! | request | for |
+//! |---|---|
+//! | `GET /{tenant}/v2.0/.well-known/openid-configuration` | the tenant's id, where `/organization` may not be read |
+//! | `POST /{tenant}/oauth2/v2.0/token` | every token: client secret, federated token, device code, refresh token |
+//! | `POST /{tenant}/oauth2/v2.0/devicecode` | device code sign-in |
+//! | `GET /v1.0/organization`, `GET /v1.0/me` | who and where we are |
+//! | `GET`, `PATCH` (with `Prefer: create-if-missing`) `/v1.0/applications(uniqueName='…')` | find, create, update |
+//! | `GET`, `PATCH`, `DELETE /v1.0/applications/{id}`; `POST …/addPassword`, `…/removePassword` | the same by object id |
+//! | `GET`, `PATCH` (with `Prefer`) `/v1.0/servicePrincipals(appId='…')` | the service principal, and Graph's own |
+//! | `GET /v1.0/oauth2PermissionGrants?$filter=clientId eq '…' and consentType eq 'AllPrincipals'`, `POST`, `PATCH …/{id}` | consent |
+//! | `GET`, `POST /v1.0/servicePrincipals/{id}/appRoleAssignedTo` | the app role |
+//! | `GET /v1.0/directory/deletedItems/microsoft.graph.application`, `DELETE …/{id}`, `POST …/{id}/restore` | soft-deleted applications |
+
+mod azure_cli;
+pub mod cloud;
+mod device_code;
+mod error;
+mod merge;
+mod rest;
+mod session;
+mod sign_in;
+mod sign_in_error;
+mod token;
+mod waiting;
+pub mod wire;
+
+pub use device_code::DeviceCode;
+pub use error::{Answer, Error, MissingRight};
+pub use merge::{Desired, expose, merge, merge_service_principal};
+pub use session::{GrantOutcome, NewPassword, Session};
+pub use sign_in::{Caller, CallerKind, Environment, Method, SignInRequest, sign_in};
+pub use sign_in_error::SignInError;
+pub use token::TokenProbe;
+pub use waiting::{Patience, WaitReason};
+pub use wire::{
+    AppRole, Application, ApplicationPatch, DeletedApplication, Grant, PasswordCredential, PermissionScope,
+    RoleAssignment, ServicePrincipal, ServicePrincipalPatch,
+};
+
+/// The app id of Microsoft Graph, the same in every tenant.
+pub const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
+
+/// The id of Graph's delegated permission `User.Read` (domain.md 1.1).
+pub const GRAPH_USER_READ: &str = "e1fe6dd8-ba31-4d61-89e7-88639da4683d";

@@ -1,0 +1,405 @@
+//! A signed-in conversation with Microsoft Graph.
+
+use super::{
+    Application, ApplicationPatch, Caller, DeletedApplication, Error, Grant, Patience, RoleAssignment,
+    ServicePrincipal, ServicePrincipalPatch, WaitReason,
+    rest::{Ask, Repeat, Rest, RestsOn, TO_ASSIGN, TO_CONSENT, encode, quote},
+    wire::AddedPassword,
+};
+use crate::{facts::TenantFacts, secret::Secret};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Shorter lifetimes to try, in days, where the tenant's policy refuses the wanted one (domain.md 1.2).
+const SHORTER_LIFETIMES: [i64; 3] = [180, 90, 30];
+
+/// A signed-in conversation with Microsoft Graph. Clones share the token and the connections.
+#[derive(Clone, Debug)]
+pub struct Session {
+    rest: Rest,
+    identity: Arc<Identity>,
+    http: reqwest::Client,
+}
+
+#[derive(Debug)]
+struct Identity {
+    tenant: TenantFacts,
+    caller: Caller,
+}
+
+/// A client secret that was just made. Nobody will be told its value again.
+#[derive(Clone, Debug)]
+pub struct NewPassword {
+    /// The value.
+    pub secret: Secret,
+    /// What it is removed by.
+    pub key_id: String,
+    /// When it expires; earlier than asked for if the tenant's policy wanted that.
+    pub expires: Timestamp,
+}
+
+/// What became of consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantOutcome {
+    /// It was there.
+    Unchanged,
+    /// Scopes were added to it.
+    Extended,
+    /// It is new.
+    Created,
+}
+
+impl Session {
+    pub(super) fn new(rest: Rest, http: reqwest::Client, tenant: TenantFacts, caller: Caller) -> Self {
+        Self { rest, identity: Arc::new(Identity { tenant, caller }), http }
+    }
+
+    /// The same session, telling `observer` why it waits.
+    #[must_use]
+    pub fn observed_by(&self, observer: impl Fn(&WaitReason) + Send + Sync + 'static) -> Self {
+        Self { rest: self.rest.observed_by(Arc::new(observer)), ..self.clone() }
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &TenantFacts {
+        &self.identity.tenant
+    }
+
+    /// Who is signed in.
+    pub fn caller(&self) -> &Caller {
+        &self.identity.caller
+    }
+
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(super) fn patience(&self) -> &Patience {
+        self.rest.patience()
+    }
+
+    pub(super) fn observe(&self, reason: &WaitReason) {
+        self.rest.observe(reason);
+    }
+
+    pub(super) fn token_endpoint(&self) -> String {
+        let tenant = self.tenant();
+        format!("{}/{}/oauth2/v2.0/token", tenant.cloud.sign_in.as_str().trim_end_matches('/'), tenant.id)
+    }
+
+    /// Where an administrator consents, for everybody, to all the permissions that the application declares: the hand-over
+    /// for when we may not.
+    pub fn consent_link(&self, client_id: &str) -> String {
+        let tenant = self.tenant();
+        let sign_in = tenant.cloud.sign_in.as_str().trim_end_matches('/');
+        format!("{sign_in}/{}/adminconsent?client_id={}", tenant.id, encode(client_id))
+    }
+
+    // ---- the application ----
+
+    /// The application that we know by `unique_name`.
+    pub async fn find_application(&self, unique_name: &str) -> Result<Option<Application>, Error> {
+        let path = by_unique_name(unique_name);
+        let doing = format!("looking for the application `{unique_name}`");
+        self.rest.read_if_there(Ask::get(path, doing).query(select(Application::SELECT))).await
+    }
+
+    /// Makes the application, or changes it if there is one of that name, and reads it back once it can be found.
+    ///
+    /// Carried out twice it does the same, so a broken connection cannot make two.
+    pub async fn upsert_application(&self, unique_name: &str, patch: &ApplicationPatch) -> Result<Application, Error> {
+        let doing = format!("creating the application `{unique_name}`");
+        let ask = || Ask::patch(by_unique_name(unique_name), doing.clone()).create_if_missing().json(patch);
+        match self.rest.send(ask()?).await {
+            Ok(_) => {}
+            Err(Error::Refused { answer, .. }) if answer.says(&["same value for property uniqueName"]) => {
+                self.application_of_the_same_name(unique_name, answer).await?;
+                self.rest.send(ask()?).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        self.application_just_written(&by_unique_name(unique_name), unique_name).await
+    }
+
+    /// The name is taken: by one in the bin, or by the one that our own first try made and that is not found yet.
+    async fn application_of_the_same_name(&self, unique_name: &str, answer: super::Answer) -> Result<(), Error> {
+        if let Some(deleted) = self.deleted_application(unique_name).await? {
+            let restore = self.rest.url(&format!("directory/deletedItems/{}/restore", deleted.id));
+            return Err(Error::SoftDeleted {
+                unique_name: unique_name.to_owned(),
+                deleted: Box::new(deleted),
+                restore,
+            });
+        }
+        match self.application_just_written(&by_unique_name(unique_name), unique_name).await {
+            Ok(_) => Ok(()),
+            Err(Error::NotReplicated { doing, .. }) => Err(Error::Refused { doing, answer }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn application_just_written(&self, path: &str, name: &str) -> Result<Application, Error> {
+        let ask = Ask::get(path, format!("reading the application `{name}` back"))
+            .query(select(Application::SELECT))
+            .rests_on(RestsOn::Object);
+        self.rest.read(ask).await
+    }
+
+    /// Changes the application and reads it back. An empty patch only reads.
+    pub async fn patch_application(&self, object_id: &str, patch: &ApplicationPatch) -> Result<Application, Error> {
+        let by_id = format!("applications/{}", encode(object_id));
+        if !patch.is_empty() {
+            let ask = Ask::patch(&*by_id, format!("changing the application {object_id}")).json(patch)?;
+            self.rest.send(ask.rests_on(RestsOn::Scope)).await?;
+        }
+        self.application_just_written(&by_id, object_id).await
+    }
+
+    /// Moves the application and its service principal to the bin. One that is gone already is fine.
+    pub async fn delete_application(&self, object_id: &str) -> Result<(), Error> {
+        let path = format!("applications/{}", encode(object_id));
+        self.gone(Ask::delete(path, format!("deleting the application {object_id}"))).await
+    }
+
+    /// The application in the bin that still holds `unique_name`.
+    pub async fn deleted_application(&self, unique_name: &str) -> Result<Option<DeletedApplication>, Error> {
+        self.rest.deleted_application(unique_name).await
+    }
+
+    /// Deletes an application in the bin for good, which frees its unique name. One that is gone already is fine.
+    pub async fn purge_application(&self, object_id: &str) -> Result<(), Error> {
+        let path = format!("directory/deletedItems/{}", encode(object_id));
+        self.gone(Ask::delete(path, format!("deleting the application {object_id} for good"))).await
+    }
+
+    /// Takes an application out of the bin.
+    pub async fn restore_application(&self, object_id: &str) -> Result<(), Error> {
+        let path = format!("directory/deletedItems/{}/restore", encode(object_id));
+        self.rest.send(Ask::post(path, format!("restoring the application {object_id}"))).await.map(drop)
+    }
+
+    async fn gone(&self, ask: Ask) -> Result<(), Error> {
+        match self.rest.send(ask).await {
+            Ok(_) => Ok(()),
+            Err(Error::Refused { answer, .. }) if answer.status == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    // ---- the service principal ----
+
+    /// The service principal of an application; Graph's own is [`super::GRAPH_APP_ID`]'s.
+    pub async fn service_principal(&self, app_id: &str) -> Result<Option<ServicePrincipal>, Error> {
+        let doing = format!("looking for the service principal of {app_id}");
+        self.rest.read_if_there(Ask::get(by_app_id(app_id), doing).query(select(ServicePrincipal::SELECT))).await
+    }
+
+    /// Makes the service principal, or changes it, and reads it back once it can be found.
+    pub async fn upsert_service_principal(
+        &self,
+        app_id: &str,
+        patch: &ServicePrincipalPatch,
+    ) -> Result<ServicePrincipal, Error> {
+        let ask = Ask::patch(by_app_id(app_id), format!("creating the service principal of {app_id}"))
+            .create_if_missing()
+            .json(patch)?
+            .rests_on(RestsOn::Object);
+        self.rest.send(ask).await?;
+        let ask = Ask::get(by_app_id(app_id), format!("reading the service principal of {app_id} back"));
+        self.rest.read(ask.query(select(ServicePrincipal::SELECT)).rests_on(RestsOn::Object)).await
+    }
+
+    // ---- consent ----
+
+    /// The consents for everybody that a client has, by the object id of its service principal.
+    pub async fn grants(&self, client: &str) -> Result<Vec<Grant>, Error> {
+        let filter = format!("$filter=clientId%20eq%20{}%20and%20consentType%20eq%20'AllPrincipals'", quote(client));
+        let ask = Ask::get("oauth2PermissionGrants", format!("reading the consents of the client {client}"));
+        self.rest.list(ask.query(filter)).await
+    }
+
+    /// Consents for everybody: `client` and `resource` are object ids of service principals. There must be no consent yet;
+    /// [`Self::ensure_grant`] looks first.
+    pub async fn create_grant(&self, client: &str, resource: &str, scopes: &[String]) -> Result<Grant, Error> {
+        let body = json!({
+            "clientId": client, "consentType": "AllPrincipals", "resourceId": resource, "scope": scopes.join(" ")
+        });
+        let doing = format!("consenting for everybody to {}", scopes.join(", "));
+        let ask = Ask::post("oauth2PermissionGrants", doing).json(&body)?.needs(&TO_CONSENT);
+        self.rest.read(ask.rests_on(RestsOn::Object)).await
+    }
+
+    /// Replaces the scopes of a consent.
+    pub async fn update_grant(&self, id: &str, scopes: &[String]) -> Result<(), Error> {
+        let doing = format!("consenting for everybody to {}", scopes.join(", "));
+        let ask = Ask::patch(format!("oauth2PermissionGrants/{}", encode(id)), doing)
+            .json(&json!({ "scope": scopes.join(" ") }))?
+            .needs(&TO_CONSENT);
+        self.rest.send(ask.rests_on(RestsOn::Object)).await.map(drop)
+    }
+
+    /// Sees to it that `client` has consent for everybody to `scopes` on `resource`; what was granted besides stays.
+    pub async fn ensure_grant(&self, client: &str, resource: &str, scopes: &[String]) -> Result<GrantOutcome, Error> {
+        if let Some(outcome) = self.extend_grant(client, resource, scopes).await? {
+            return Ok(outcome);
+        }
+        match self.create_grant(client, resource, scopes).await {
+            Ok(_) => Ok(GrantOutcome::Created),
+            // One was made in the meantime, or by a first try whose answer got lost: look again.
+            Err(error) if already_there(&error) => self.extend_grant(client, resource, scopes).await?.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn extend_grant(
+        &self,
+        client: &str,
+        resource: &str,
+        scopes: &[String],
+    ) -> Result<Option<GrantOutcome>, Error> {
+        let grants = self.grants(client).await?;
+        let Some(grant) = grants.into_iter().find(|grant| {
+            grant.resource_id == resource && grant.client_id == client && grant.consent_type == "AllPrincipals"
+        }) else {
+            return Ok(None);
+        };
+        let mut all: Vec<String> = grant.scopes().map(str::to_owned).collect();
+        let before = all.len();
+        all.extend(scopes.iter().filter(|scope| !grant.scopes().any(|there| there == scope.as_str())).cloned());
+        if all.len() == before {
+            return Ok(Some(GrantOutcome::Unchanged));
+        }
+        self.update_grant(&grant.id, &all).await.map(|()| Some(GrantOutcome::Extended))
+    }
+
+    // ---- the app role ----
+
+    /// Who holds app roles of `resource`, the object id of a service principal.
+    pub async fn role_assignments(&self, resource: &str) -> Result<Vec<RoleAssignment>, Error> {
+        let path = format!("servicePrincipals/{}/appRoleAssignedTo", encode(resource));
+        self.rest.list(Ask::get(path, format!("reading who holds roles of {resource}"))).await
+    }
+
+    /// Gives `principal` a role of `resource`, both object ids; whether it is new. Looks first, for Graph refuses a second.
+    pub async fn assign_role(&self, principal: &str, resource: &str, role: uuid::Uuid) -> Result<bool, Error> {
+        if self.holds_role(principal, resource, role).await? {
+            return Ok(false);
+        }
+        let path = format!("servicePrincipals/{}/appRoleAssignedTo", encode(resource));
+        let ask = Ask::post(path, format!("giving the app role {role} to {principal}"))
+            .json(&json!({ "principalId": principal, "resourceId": resource, "appRoleId": role }))?
+            .needs(&TO_ASSIGN)
+            .rests_on(RestsOn::Role);
+        match self.rest.send(ask).await {
+            Ok(_) => Ok(true),
+            Err(error) if already_there(&error) => {
+                if self.holds_role(principal, resource, role).await? {
+                    Ok(true)
+                } else {
+                    Err(error)
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn holds_role(&self, principal: &str, resource: &str, role: uuid::Uuid) -> Result<bool, Error> {
+        let role = role.to_string();
+        let assignments = self.role_assignments(resource).await?;
+        Ok(assignments
+            .iter()
+            .any(|held| held.principal_id == principal && held.app_role_id.eq_ignore_ascii_case(&role)))
+    }
+
+    // ---- client secrets ----
+
+    /// Makes a client secret. Never repeated when it is not known what became of it: that would leave one that nobody
+    /// knows. Where the tenant's policy refuses the lifetime, 180, 90 and 30 days are tried.
+    pub async fn add_password(
+        &self,
+        object_id: &str,
+        display_name: &str,
+        expires: Timestamp,
+    ) -> Result<NewPassword, Error> {
+        let mut refused = match self.add_password_until(object_id, display_name, expires).await {
+            Err(Error::Refused { doing, answer }) if refused_by_policy(&answer) => (doing, answer),
+            otherwise => return otherwise,
+        };
+        for days in SHORTER_LIFETIMES {
+            let shorter = Timestamp::now() + SignedDuration::from_hours(days * 24);
+            if shorter >= expires || refused.1.says(&["CredentialTypeNotAllowed"]) {
+                continue;
+            }
+            tracing::info!("the tenant's policy refuses the lifetime, trying {days} days");
+            refused = match self.add_password_until(object_id, display_name, shorter).await {
+                Err(Error::Refused { doing, answer }) if refused_by_policy(&answer) => (doing, answer),
+                otherwise => return otherwise,
+            };
+        }
+        let (doing, answer) = refused;
+        Err(Error::CredentialPolicy { doing, answer })
+    }
+
+    async fn add_password_until(
+        &self,
+        object_id: &str,
+        display_name: &str,
+        expires: Timestamp,
+    ) -> Result<NewPassword, Error> {
+        // Graph wants whole seconds.
+        let expires = Timestamp::from_second(expires.as_second()).unwrap_or(expires);
+        let body = json!({ "passwordCredential": { "displayName": display_name, "endDateTime": expires } });
+        let path = format!("applications/{}/addPassword", encode(object_id));
+        let ask = Ask::post(path, format!("making a client secret for the application {object_id}"))
+            .json(&body)?
+            .rests_on(RestsOn::Object)
+            .answers_with_a_secret();
+        let added: AddedPassword = self.rest.read(ask).await?;
+        Ok(NewPassword { secret: Secret::new(added.secret_text), key_id: added.key_id, expires: added.end_date_time })
+    }
+
+    /// Removes a client secret. One that is gone already is fine.
+    pub async fn remove_password(&self, object_id: &str, key_id: &str) -> Result<(), Error> {
+        let path = format!("applications/{}/removePassword", encode(object_id));
+        let ask = Ask::post(path, format!("removing the client secret {key_id}"))
+            .json(&json!({ "keyId": key_id }))?
+            .repeat(Repeat::Always);
+        match self.rest.send(ask).await {
+            Err(Error::Refused { answer, .. })
+                if answer.status == 404 || answer.says(&["No password credential found"]) =>
+            {
+                Ok(())
+            }
+            otherwise => otherwise.map(drop),
+        }
+    }
+}
+
+fn by_unique_name(unique_name: &str) -> String {
+    format!("applications(uniqueName={})", quote(unique_name))
+}
+
+fn by_app_id(app_id: &str) -> String {
+    format!("servicePrincipals(appId={})", quote(app_id))
+}
+
+fn select(properties: &str) -> String {
+    format!("$select={properties}")
+}
+
+/// Whether the thing to be made may be there: said so, or no clear answer came.
+fn already_there(error: &Error) -> bool {
+    match error {
+        Error::OutcomeUnknown { .. } => true,
+        Error::Refused { answer, .. } => {
+            answer.status == 409 || answer.says(&["already exist", "Request_MultipleObjectsWithSameKeyValue"])
+        }
+        _ => false,
+    }
+}
+
+/// domain.md 1.2.
+fn refused_by_policy(answer: &super::Answer) -> bool {
+    answer.says(&["CredentialInvalidLifetimeAsPerAppPolicy", "CredentialTypeNotAllowed", "as per assigned policy"])
+}
