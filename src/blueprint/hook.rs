@@ -1,0 +1,153 @@
+//! The first lock: Envoy asks the sign-in proxy before it lets a request in (domain.md 4.2).
+
+use super::{
+    context::{Context, custom_part},
+    istio::{Action, AuthorizationPolicySpec, Operation, Provider, Rule, To, WorkloadSelector},
+    object::{MeshProvider, Part, PartBody, PartId, Wave},
+    proxy, proxy_config,
+};
+use serde::Serialize;
+
+/// What a check carries besides method, path and host. By name and never by wildcard: a client's own `x-forwarded-uri` or
+/// `x-auth-request-redirect` would be believed (domain.md 3.6, D6).
+const CHECKED_HEADERS: [&str; 8] = [
+    "accept",
+    "authorization",
+    "cookie",
+    "user-agent",
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-requested-with",
+];
+
+/// What the application gets from the proxy's yes.
+pub(super) const GRANTED_HEADERS: [&str; 5] = [
+    "authorization",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-user",
+];
+
+/// Redeeming a code, fetching keys and writing the session all happen inside one check; the walk-through's 1.5 s cut it off.
+const CHECK_TIMEOUT: &str = "10s";
+
+/// An entry of the mesh configuration's `extensionProviders`. Envoy's answer to a refused request is passed on whole,
+/// because `headersToDownstreamOnDeny` is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExtensionProvider {
+    name: String,
+    envoy_ext_authz_http: HttpCheck,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpCheck {
+    service: String,
+    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<&'static str>,
+    fail_open: bool,
+    status_on_error: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    include_headers_in_check: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    include_request_headers_in_check: Vec<&'static str>,
+    headers_to_upstream_on_allow: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers_to_downstream_on_allow: Vec<&'static str>,
+}
+
+pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
+    vec![provider(context), policy_part(context)]
+}
+
+fn provider(context: &Context<'_>) -> Part {
+    let mesh = &context.facts.cluster.istio.mesh_config;
+    let name = provider_name(context);
+    // The names of the fields by line: domain.md 4.1.
+    let renamed = context.istio_is_at_least(10);
+    let checked = CHECKED_HEADERS.to_vec();
+    let (old, new) = if renamed { (Vec::new(), checked) } else { (checked, Vec::new()) };
+    let entry = ExtensionProvider {
+        name: name.to_owned(),
+        envoy_ext_authz_http: HttpCheck {
+            service: context.service_host(&context.names.proxy),
+            port: proxy::SERVICE_PORT,
+            timeout: renamed.then_some(CHECK_TIMEOUT),
+            fail_open: false,
+            status_on_error: "503",
+            include_headers_in_check: old,
+            include_request_headers_in_check: new,
+            headers_to_upstream_on_allow: GRANTED_HEADERS.to_vec(),
+            headers_to_downstream_on_allow: if context.istio_is_at_least(14) { vec!["set-cookie"] } else { Vec::new() },
+        },
+    };
+    #[expect(clippy::expect_used, reason = "plain values always serialise")]
+    let entry = serde_json::to_value(entry).expect("an entry of plain values serialises");
+    Part {
+        id: PartId(format!("mesh/{}/{}/{name}", mesh.namespace, mesh.name)),
+        wave: Wave::Foundation,
+        why: "Tells the mesh where the sign-in proxy is and what to ask it; this entry is all that is changed there."
+            .to_owned(),
+        body: PartBody::MeshProvider(MeshProvider {
+            namespace: mesh.namespace.clone(),
+            config_map: mesh.name.clone(),
+            key: mesh.key.clone(),
+            entry,
+        }),
+    }
+}
+
+pub(super) fn policy_part(context: &Context<'_>) -> Part {
+    let (namespace, labels) = context.lock_place();
+    // In the sidecar every request is asked about, whatever its host and path. At the gateway the sign-in paths are left
+    // out: they go to the proxy itself, by the very same prefix (domain.md D5).
+    let (rule, why) = if context.at_gateway() {
+        let to = vec![To { operation: guarded_at_gateway(context) }];
+        (
+            Rule { to, ..Rule::default() },
+            "Has the gateway ask the sign-in proxy about every request for this host, but for those that are sign-in itself.",
+        )
+    } else {
+        (
+            Rule::default(),
+            "Has the application's own sidecar ask the sign-in proxy about every request, whichever road it came.",
+        )
+    };
+    custom_part(
+        Wave::Locks,
+        (&context.versions.authorization_policy, "AuthorizationPolicy"),
+        context.metadata_in(namespace, &policy_name(context), "hook"),
+        AuthorizationPolicySpec {
+            selector: WorkloadSelector::new(labels),
+            action: Action::Custom,
+            provider: Some(Provider { name: provider_name(context).to_owned() }),
+            rules: vec![rule],
+        },
+        why,
+    )
+}
+
+/// What the locks at a gateway are about: our host, with or without a port, which Envoy ignores in routing and compares in
+/// policies (domain.md 4.2); and of that everything that is not routed to the proxy.
+pub(super) fn guarded_at_gateway(context: &Context<'_>) -> Operation {
+    let host = context.host();
+    Operation {
+        hosts: vec![host.to_owned(), format!("{host}:*")],
+        not_paths: vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()],
+        ..Operation::default()
+    }
+}
+
+/// The name of our entry in the mesh configuration.
+pub(super) fn provider_name<'a>(context: &'a Context<'_>) -> &'a str {
+    &context.names.shared
+}
+
+/// The name of the policy that puts the hook in place.
+pub(super) fn policy_name(context: &Context<'_>) -> String {
+    context.lock_name("sign-in")
+}

@@ -1,0 +1,118 @@
+//! Headers that tell the application who somebody is. What a client sends under these names must never reach it: Envoy
+//! overrides only those that the sign-in proxy's answer has, and a missing claim leaves the client's own in place
+//! (domain.md 3.3).
+
+use super::{
+    context::{Context, custom_part},
+    hook::GRANTED_HEADERS,
+    istio::{
+        ConfigPatch, EnvoyFilterSelector, EnvoyFilterSpec, FilterChainMatch, HttpFilterMatch, ListenerMatch, LuaConfig,
+        LuaFilter, NetworkFilterMatch, Patch, PatchPlace,
+    },
+    object::{Part, Wave},
+    token_validation::GATEWAY_TOKEN_HEADER,
+};
+use std::fmt::Write as _;
+
+/// The identity headers. `authorization` is not among them: an application's own token comes in it, and is checked.
+pub(super) const IDENTITY_HEADERS: [&str; 10] = [
+    "x-auth-request-access-token",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-user",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+];
+
+/// The headers that the route to the application takes away. Routing comes before the application's sidecar and after the
+/// gateway's own hook, so with the hook at the gateway those that the hook has just set must stay.
+pub(super) fn removed_by_route(context: &Context<'_>) -> Vec<&'static str> {
+    IDENTITY_HEADERS.into_iter().filter(|name| !context.at_gateway() || !GRANTED_HEADERS.contains(name)).collect()
+}
+
+/// With the hook at the gateway, the filter that takes the headers away before the hook.
+pub(super) fn part(context: &Context<'_>) -> Option<Part> {
+    context.at_gateway().then(|| {
+        let gateway = &context.facts.cluster.gateway;
+        custom_part(
+            Wave::Locks,
+            (&context.versions.envoy_filter, "EnvoyFilter"),
+            context.metadata_in(&gateway.namespace, &context.lock_name("headers"), "hook"),
+            EnvoyFilterSpec {
+                workload_selector: EnvoyFilterSelector { labels: gateway.selector.clone() },
+                config_patches: vec![
+                    patch("INSERT_FIRST", None, "strip", strip(context)),
+                    // Where the filter it goes before is missing, the token is not found and the request refused.
+                    patch("INSERT_BEFORE", Some("envoy.filters.http.jwt_authn"), "token", show_token(context)),
+                ],
+            },
+            "Takes away identity headers that a client sends for this host, before the sign-in proxy is asked, and shows its \
+             token to the token lock; other hosts of the gateway are not touched.",
+        )
+    })
+}
+
+fn patch(operation: &'static str, before: Option<&'static str>, name: &str, inline_code: String) -> ConfigPatch {
+    ConfigPatch {
+        apply_to: "HTTP_FILTER",
+        place: PatchPlace {
+            context: "GATEWAY",
+            listener: ListenerMatch {
+                filter_chain: FilterChainMatch {
+                    filter: NetworkFilterMatch {
+                        name: "envoy.filters.network.http_connection_manager",
+                        sub_filter: before.map(|name| HttpFilterMatch { name }),
+                    },
+                },
+            },
+        },
+        patch: Patch {
+            operation,
+            value: LuaFilter {
+                name: format!("gatewright.{name}"),
+                typed_config: LuaConfig {
+                    type_url: "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+                    inline_code,
+                },
+            },
+        },
+    }
+}
+
+/// A Lua function that is called for requests to our host alone, whatever its case and port.
+fn for_our_host(context: &Context<'_>, body: &str) -> String {
+    format!(
+        "function envoy_on_request(handle)\n\
+         \x20 local headers = handle:headers()\n\
+         \x20 local host = string.gsub(string.lower(headers:get(\":authority\") or \"\"), \":%d*$\", \"\")\n\
+         \x20 if host ~= \"{}\" then\n\
+         \x20   return\n\
+         \x20 end\n\
+         {body}end\n",
+        context.host()
+    )
+}
+
+fn strip(context: &Context<'_>) -> String {
+    let mut removals = String::new();
+    for name in IDENTITY_HEADERS.into_iter().chain([GATEWAY_TOKEN_HEADER]) {
+        let _infallible = writeln!(removals, "  headers:remove(\"{name}\")");
+    }
+    for_our_host(context, &removals)
+}
+
+fn show_token(context: &Context<'_>) -> String {
+    for_our_host(
+        context,
+        &format!(
+            "  local authorization = headers:get(\"authorization\")\n\
+             \x20 if authorization then\n\
+             \x20   headers:replace(\"{GATEWAY_TOKEN_HEADER}\", authorization)\n\
+             \x20 end\n"
+        ),
+    )
+}

@@ -1,0 +1,283 @@
+//! When no blueprint can be right: every reason at once, each with what would be right.
+
+use super::context::{Context, NAME_LABEL};
+use crate::{
+    answers::{HookPlacement, IssuerKind, Workload},
+    facts::{IstioVersion, NamespaceFacts, ServiceFacts},
+};
+use std::{collections::BTreeSet, fmt};
+
+/// The facts do not allow what the answers ask for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Impossible {
+    /// Every reason that was found; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+impl fmt::Display for Impossible {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, reason) in self.reasons.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(formatter, "{newline}{reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One reason why no blueprint can be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// CUSTOM authorization came with Istio 1.9 (domain.md 4.1).
+    #[error(
+        "Istio {found} cannot ask a sign-in proxy before it lets a request in; that takes Istio 1.9 or later. Upgrade Istio"
+    )]
+    IstioTooOld {
+        /// The version that answers for the application's namespace.
+        found: IstioVersion,
+    },
+    /// One CUSTOM provider a workload (domain.md 4.1, D11): a second one has every request of both refused.
+    #[error(
+        "{place} already asks another provider ({}), and Istio allows one a workload: with a second one it refuses every request of both. {}",
+        list(providers),
+        match place { LockPlace::Gateway => "Set `hook: sidecar`, so that only the application's own pods ask ours", LockPlace::Application => "Remove the other CUSTOM policy, or make it not select the application's pods" }
+    )]
+    SecondCustomProvider {
+        /// Where both would apply.
+        place: LockPlace,
+        /// The providers that are there already.
+        providers: BTreeSet<String>,
+    },
+    /// A kind that we write is not served.
+    #[error("the cluster does not know the kind {kind} of {group}. {}", install_hint(group))]
+    KindNotServed {
+        /// Its API group.
+        group: &'static str,
+        /// The kind.
+        kind: &'static str,
+    },
+    /// The application's Service is not there.
+    #[error(
+        "there is no Service `{service}` in namespace `{namespace}`. Name one that is there, or let the application be deployed (`application.image`)"
+    )]
+    ServiceNotFound {
+        /// The Service that the answers name.
+        service: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
+    /// The Service does not offer the port.
+    #[error("Service `{service}` does not offer port {port}; it offers {}", list(offered))]
+    PortNotOffered {
+        /// The Service.
+        service: String,
+        /// The port that the answers name.
+        port: u16,
+        /// The ports it has.
+        offered: Vec<u16>,
+    },
+    /// The locks select pods by the Service's selector; without one they would select nothing, or everything.
+    #[error(
+        "Service `{service}` has no selector, so the locks cannot tell the application's pods from others. Give it one"
+    )]
+    ServiceWithoutSelector {
+        /// The Service.
+        service: String,
+    },
+    /// The Service would select our own pods: they would be locked, and get the application's traffic.
+    #[error(
+        "the selector of Service `{service}` would select the pods of the sign-in proxy too. Make it select the application alone"
+    )]
+    SelectorTooWide {
+        /// The Service.
+        service: String,
+    },
+    /// The locks sit in the sidecar, and there is no pod to prove them in.
+    #[error(
+        "Service `{service}` has no pods, so the locks in their sidecars cannot be proven. Start the application first"
+    )]
+    NoPods {
+        /// The Service.
+        service: String,
+    },
+    /// The locks sit in the sidecar, and some pods have none.
+    #[error(
+        "{without} of {pods} pods behind Service `{service}` have no Istio sidecar, where the locks would sit. Label the namespace for injection and restart them, or set `hook: gateway`"
+    )]
+    NoSidecar {
+        /// The Service.
+        service: String,
+        /// How many pods it has.
+        pods: u16,
+        /// How many of them are without a sidecar.
+        without: u16,
+    },
+    /// Before Istio 1.10 only the namespace's label has sidecars injected, and this namespace is not ours.
+    #[error(
+        "namespace `{namespace}` is somebody else's and has no Istio injection, and Istio {istio} looks at its label alone. Label it yourself: kubectl label namespace {namespace} {label}"
+    )]
+    NamespaceNotInjected {
+        /// The namespace.
+        namespace: String,
+        /// The Istio version.
+        istio: IstioVersion,
+        /// The label it lacks, as `key=value`.
+        label: String,
+    },
+    /// The issuer is not there.
+    #[error("there is no {kind} `{name}`{place}; there is {}", if known.is_empty() { "none that can be used there".to_owned() } else { list(known) })]
+    IssuerNotFound {
+        /// `ClusterIssuer` or `Issuer`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Where it must be, as the end of the sentence's first half.
+        place: String,
+        /// Those that are there.
+        known: Vec<String>,
+    },
+    /// Let's Encrypt and others sign wildcards only after a DNS01 challenge (domain.md 5.3).
+    #[error(
+        "{kind} `{name}` has no DNS01 solver, and a wildcard such as `{wildcard}` is signed only after a DNS01 challenge. Use an issuer with one, or list the host itself under `certificate.names`"
+    )]
+    WildcardNeedsDns01 {
+        /// `ClusterIssuer` or `Issuer`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The name on the certificate.
+        wildcard: String,
+    },
+    /// The gateway has no labels by which a Gateway could select it.
+    #[error(
+        "the ingress gateway `{service}` in namespace `{namespace}` selects no pods by labels, so no Gateway can be bound to it. Choose another under `gateway`"
+    )]
+    GatewayWithoutLabels {
+        /// Its Service.
+        service: String,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+/// Where a lock would sit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockPlace {
+    /// At the ingress gateway.
+    Gateway,
+    /// In the application's sidecar.
+    Application,
+}
+
+impl fmt::Display for LockPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gateway => "the ingress gateway",
+            Self::Application => "the application",
+        })
+    }
+}
+
+fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn install_hint(group: &str) -> &'static str {
+    if group == "cert-manager.io" {
+        "Install cert-manager with its CRDs (https://cert-manager.io/docs/installation/)"
+    } else {
+        "Install Istio's CRDs (its `base` chart) for this cluster's Istio"
+    }
+}
+
+/// Looks for every reason.
+pub(super) fn find(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    find_in_istio(context, reasons);
+    find_in_application(context, reasons);
+    find_in_certificate(context, reasons);
+}
+
+fn find_in_istio(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    let istio = &context.facts.cluster.istio;
+    if !context.istio_is_at_least(9) {
+        reasons.push(Reason::IstioTooOld { found: istio.version });
+    }
+    let gateway = &context.facts.cluster.gateway;
+    if gateway.selector.is_empty() {
+        reasons.push(Reason::GatewayWithoutLabels {
+            service: gateway.service.clone(),
+            namespace: gateway.namespace.clone(),
+        });
+    }
+    let (place, providers) = match context.answers.hook {
+        HookPlacement::Gateway => (LockPlace::Gateway, &gateway.custom_providers),
+        HookPlacement::Sidecar => (LockPlace::Application, &context.facts.cluster.application.custom_providers),
+    };
+    if !providers.is_empty() && !istio.several_custom_providers {
+        reasons.push(Reason::SecondCustomProvider { place, providers: providers.clone() });
+    }
+    let foreign_without_injection =
+        matches!(context.facts.cluster.application.namespace, NamespaceFacts::Foreign { injected: false });
+    if foreign_without_injection && !context.istio_is_at_least(10) {
+        let (key, value) = &istio.injection_label;
+        reasons.push(Reason::NamespaceNotInjected {
+            namespace: context.namespace().to_owned(),
+            istio: istio.version,
+            label: format!("{key}={value}"),
+        });
+    }
+}
+
+fn find_in_application(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    let Workload::Existing { service, port } = &context.answers.application.workload else { return };
+    let service = service.to_string();
+    let Some(found) = &context.facts.cluster.application.service else {
+        reasons.push(Reason::ServiceNotFound { service, namespace: context.namespace().to_owned() });
+        return;
+    };
+    if !found.ports.contains(&port.get()) {
+        let offered = found.ports.clone();
+        reasons.push(Reason::PortNotOffered { service: service.clone(), port: port.get(), offered });
+    }
+    if found.selector.is_empty() {
+        reasons.push(Reason::ServiceWithoutSelector { service: service.clone() });
+    } else if selects_our_own_pods(context, found) {
+        reasons.push(Reason::SelectorTooWide { service: service.clone() });
+    }
+    if context.answers.hook == HookPlacement::Sidecar {
+        if found.pods == 0 {
+            reasons.push(Reason::NoPods { service });
+        } else if found.pods_with_sidecar < found.pods {
+            let without = found.pods - found.pods_with_sidecar;
+            reasons.push(Reason::NoSidecar { service, pods: found.pods, without });
+        }
+    }
+}
+
+fn selects_our_own_pods(context: &Context<'_>, service: &ServiceFacts) -> bool {
+    let injection = context.injection_labels();
+    [&context.names.proxy, &context.names.store].into_iter().any(|name| {
+        service.selector.iter().all(|(key, value)| {
+            (key == NAME_LABEL && value == name) || injection.get(key).is_some_and(|injected| injected == value)
+        })
+    })
+}
+
+fn find_in_certificate(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    let wanted = &context.answers.certificate.issuer;
+    let gateway_namespace = &context.facts.cluster.gateway.namespace;
+    let (kind, place) = match wanted.kind {
+        IssuerKind::ClusterIssuer => ("ClusterIssuer", String::new()),
+        IssuerKind::Issuer => ("Issuer", format!(" in the gateway's namespace `{gateway_namespace}`")),
+    };
+    let name = wanted.name.to_string();
+    let issuers = &context.facts.cluster.issuers;
+    let Some(issuer) = issuers.iter().find(|issuer| issuer.kind == kind && issuer.name == name) else {
+        let known = issuers.iter().map(|issuer| format!("{} {}", issuer.kind, issuer.name)).collect();
+        reasons.push(Reason::IssuerNotFound { kind, name, place, known });
+        return;
+    };
+    let wildcard = context.answers.certificate.names.iter().find(|name| name.is_wildcard());
+    if let Some(wildcard) = wildcard.filter(|_| !issuer.signs_wildcards) {
+        reasons.push(Reason::WildcardNeedsDns01 { kind, name, wildcard: wildcard.to_string() });
+    }
+}

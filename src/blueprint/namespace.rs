@@ -1,0 +1,55 @@
+//! The application's namespace, and the record of the answers in it.
+
+use super::{
+    context::{Context, object_part},
+    object::{Part, Wave},
+};
+use crate::facts::NamespaceFacts;
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Namespace},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use std::collections::BTreeMap;
+
+/// The key of the record under which the answers are kept.
+pub const RECORD_KEY: &str = "answers.yaml";
+
+pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    // The namespace of somebody else is left as it is: our own pods carry the label that has their sidecar injected.
+    if !matches!(context.facts.cluster.application.namespace, NamespaceFacts::Foreign { .. }) {
+        parts.push(namespace(context));
+    }
+    parts.push(record(context));
+    parts
+}
+
+fn namespace(context: &Context<'_>) -> Part {
+    let mut labels = context.labels("namespace");
+    let (key, value) = &context.facts.cluster.istio.injection_label;
+    labels.insert(key.clone(), value.clone());
+    let metadata =
+        ObjectMeta { name: Some(context.namespace().to_owned()), labels: Some(labels), ..ObjectMeta::default() };
+    object_part(
+        Wave::Ground,
+        Namespace { metadata, ..Namespace::default() },
+        "Holds the application, its sign-in proxy and its session store; the label has every pod get its Istio sidecar.",
+    )
+}
+
+fn record(context: &Context<'_>) -> Part {
+    object_part(
+        Wave::Ground,
+        ConfigMap {
+            metadata: context.metadata(&record_name(context.app()), "record"),
+            data: Some(BTreeMap::from([(RECORD_KEY.to_owned(), crate::answers::file::render(context.answers))])),
+            ..ConfigMap::default()
+        },
+        "Keeps the answers that this installation was made from, so that every later run finds it and them again.",
+    )
+}
+
+/// The name of the ConfigMap that keeps the answers for `app`.
+pub fn record_name(app: &str) -> String {
+    format!("gatewright-{app}")
+}

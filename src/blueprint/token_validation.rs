@@ -1,0 +1,170 @@
+//! The second lock: a request needs a valid token of ours, wherever it came from. The sign-in proxy puts a person's token
+//! on each request that it lets in; an application brings its own.
+
+use super::{
+    APP_ROLE,
+    context::{Context, custom_part},
+    hook,
+    istio::{
+        Action, AuthorizationPolicySpec, Condition, From, JwtHeader, JwtRule, Operation, RequestAuthenticationSpec,
+        Rule, Source, To, WorkloadSelector,
+    },
+    object::{Part, Wave},
+    proxy_config,
+};
+use crate::answers::EmailClaim;
+
+/// The header in which a gateway finds the token. Not `authorization`: there the check would be about the tokens of every
+/// other host of the gateway too, and refuse those of other issuers and audiences.
+pub(super) const GATEWAY_TOKEN_HEADER: &str = "x-gatewright-token";
+
+pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
+    let mut parts = vec![validation(context), refusal(context)];
+    // At a gateway an ALLOW policy would shut out every other host: what no ALLOW policy matches is refused.
+    if !context.at_gateway() {
+        parts.push(demand(context));
+    }
+    parts
+}
+
+fn validation(context: &Context<'_>) -> Part {
+    let (namespace, labels) = context.lock_place();
+    let tenant = &context.facts.tenant;
+    let (from_headers, forward_original_token) = if context.at_gateway() {
+        (vec![JwtHeader { name: GATEWAY_TOKEN_HEADER.to_owned(), prefix: "Bearer ".to_owned() }], None)
+    } else {
+        (Vec::new(), Some(true))
+    };
+    custom_part(
+        Wave::Locks,
+        (&context.versions.request_authentication, "RequestAuthentication"),
+        context.metadata_in(namespace, &validation_name(context), "token-lock"),
+        RequestAuthenticationSpec {
+            selector: WorkloadSelector::new(labels),
+            jwt_rules: vec![JwtRule {
+                issuer: context.issuer(),
+                jwks_uri: tenant.cloud.signing_keys(&tenant.id),
+                audiences: vec![context.client_id()],
+                from_headers,
+                forward_original_token,
+            }],
+        },
+        "Has Istio check each token itself: signed by this tenant, for this application, not expired.",
+    )
+}
+
+/// Who is let in: each group of conditions is enough.
+fn admitted(context: &Context<'_>) -> Vec<(String, Vec<String>)> {
+    let access = &context.answers.access;
+    let claim = match access.email_claim {
+        EmailClaim::Email => "email",
+        EmailClaim::PreferredUsername => "preferred_username",
+    };
+    // Without a list of domains the claim must still be there: every person's token has it, and no application's
+    // (domain.md 2.3), so applications get in by their role alone.
+    let addresses = if access.email_domains.is_empty() {
+        vec!["*".to_owned()]
+    } else {
+        access.email_domains.iter().map(|domain| format!("*@{domain}")).collect()
+    };
+    let mut admitted = vec![(format!("request.auth.claims[{claim}]"), addresses)];
+    if access.machines {
+        admitted.push(("request.auth.claims[roles]".to_owned(), vec![APP_ROLE.to_owned()]));
+    }
+    admitted
+}
+
+fn demand(context: &Context<'_>) -> Part {
+    let (namespace, labels) = context.lock_place();
+    let rules = admitted(context)
+        .into_iter()
+        .map(|(key, values)| Rule {
+            from: vec![From {
+                source: Source { request_principals: vec![any_principal(context)], ..Source::default() },
+            }],
+            when: vec![Condition { key, values, not_values: Vec::new() }],
+            ..Rule::default()
+        })
+        .collect();
+    custom_part(
+        Wave::Locks,
+        (&context.versions.authorization_policy, "AuthorizationPolicy"),
+        context.metadata_in(namespace, &demand_name(context), "token-lock"),
+        AuthorizationPolicySpec {
+            selector: WorkloadSelector::new(labels),
+            action: Action::Allow,
+            provider: None,
+            rules,
+        },
+        "Lets in whoever has a valid token and is meant to get in; the check above alone lets requests without a token pass.",
+    )
+}
+
+fn refusal(context: &Context<'_>) -> Part {
+    let (namespace, labels) = context.lock_place();
+    let scope: Vec<To> =
+        context.at_gateway().then(|| To { operation: hook::guarded_at_gateway(context) }).into_iter().collect();
+    let mut rules = vec![
+        Rule {
+            from: vec![From {
+                source: Source { not_request_principals: vec![any_principal(context)], ..Source::default() },
+            }],
+            to: scope.clone(),
+            when: Vec::new(),
+        },
+        Rule {
+            from: Vec::new(),
+            to: scope,
+            when: admitted(context)
+                .into_iter()
+                .map(|(key, not_values)| Condition { key, values: Vec::new(), not_values })
+                .collect(),
+        },
+    ];
+    if !context.at_gateway() {
+        rules.push(Rule {
+            to: vec![To {
+                operation: Operation {
+                    paths: vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()],
+                    ..Operation::default()
+                },
+            }],
+            ..Rule::default()
+        });
+    }
+    custom_part(
+        Wave::Locks,
+        (&context.versions.authorization_policy, "AuthorizationPolicy"),
+        context.metadata_in(namespace, &refusal_name(context), "token-lock"),
+        AuthorizationPolicySpec {
+            selector: WorkloadSelector::new(labels),
+            action: Action::Deny,
+            provider: None,
+            rules,
+        },
+        if context.at_gateway() {
+            "Refuses requests for this host without a valid token, and people and applications who are not meant to get in; \
+             other hosts of the gateway are not touched."
+        } else {
+            "Refuses the same strangers whatever other policies allow, and the paths to which the sign-in proxy says yes \
+             without asking anybody."
+        },
+    )
+}
+
+/// Every principal of our issuer: `ISSUER/SUBJECT`.
+fn any_principal(context: &Context<'_>) -> String {
+    format!("{}/*", context.issuer())
+}
+
+pub(super) fn validation_name(context: &Context<'_>) -> String {
+    context.lock_name("token")
+}
+
+pub(super) fn demand_name(context: &Context<'_>) -> String {
+    context.lock_name("token")
+}
+
+pub(super) fn refusal_name(context: &Context<'_>) -> String {
+    context.lock_name("no-token")
+}

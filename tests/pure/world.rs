@@ -1,0 +1,216 @@
+//! The walk-through's example, and the facts of the world that it is set in.
+
+use gatewright::{
+    answers::{
+        Access, Answers, Application, Certificate, EmailClaim, HookPlacement, Issuer, IssuerKind, Proxy, Registration,
+        Sessions, Workload,
+        names::{Lifetime, Port},
+    },
+    blueprint::{Existing, Known},
+    facts::{
+        ApplicationFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, IssuerFacts, IstioFacts, IstioVersion,
+        MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis, ServiceFacts, TenantFacts,
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const CLIENT_ID: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+
+pub(crate) fn answers() -> Answers {
+    Answers {
+        application: Application {
+            name: "myapp".parse().unwrap(),
+            namespace: "myapp".parse().unwrap(),
+            host: "myapp.cluster.example.com".parse().unwrap(),
+            workload: Workload::Deploy {
+                image: "docker.io/path/to/myapp:sometag".parse().unwrap(),
+                container_port: Port::new(80).unwrap(),
+                service_port: Port::new(8000).unwrap(),
+                replicas: 1,
+            },
+        },
+        registration: Registration {
+            tenant: None,
+            display_name: "myapp".to_owned(),
+            scope: "user_impersonation".parse().unwrap(),
+            secret_lifetime: Lifetime::days(180),
+            assignment_required: false,
+        },
+        access: Access {
+            email_domains: vec!["example.com".parse().unwrap()],
+            email_claim: EmailClaim::Email,
+            machines: true,
+        },
+        certificate: Certificate {
+            issuer: Issuer { kind: IssuerKind::ClusterIssuer, name: "letsencrypt-production".parse().unwrap() },
+            names: vec!["*.cluster.example.com".parse().unwrap()],
+        },
+        sessions: Sessions { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
+        proxy: Proxy {
+            image: "quay.io/oauth2-proxy/oauth2-proxy:v7.15.3".parse().unwrap(),
+            replicas: 2,
+            session_lifetime: Lifetime::days(7),
+            session_refresh: Lifetime::minutes(55),
+        },
+        hook: HookPlacement::Sidecar,
+        gateway: None,
+    }
+}
+
+/// The example with a Service that is there already.
+pub(crate) fn answers_for_existing_service() -> Answers {
+    let mut answers = answers();
+    answers.application.workload =
+        Workload::Existing { service: "shop".parse().unwrap(), port: Port::new(8000).unwrap() };
+    answers
+}
+
+/// A healthy cluster with Istio 1.`minor`.
+pub(crate) fn facts(minor: u16) -> Facts {
+    Facts {
+        cluster: ClusterFacts {
+            id: "99999999-8888-7777-6666-555555555555".to_owned(),
+            kubernetes_version: "v1.34.1".to_owned(),
+            served: served(minor),
+            istio: IstioFacts {
+                version: IstioVersion { major: 1, minor, patch: 2 },
+                revision: None,
+                namespace: "istio-system".to_owned(),
+                injection_label: ("istio-injection".to_owned(), "enabled".to_owned()),
+                trust_domain: "cluster.local".to_owned(),
+                mesh_config: MeshConfigFacts {
+                    namespace: "istio-system".to_owned(),
+                    name: "istio".to_owned(),
+                    key: "mesh".to_owned(),
+                    providers: BTreeSet::new(),
+                },
+                outbound: OutboundPolicy::AllowAny,
+                several_custom_providers: false,
+            },
+            gateway: GatewayFacts {
+                namespace: "istio-system".to_owned(),
+                service: "istio-ingressgateway".to_owned(),
+                selector: BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]),
+                service_account: "istio-ingressgateway-service-account".to_owned(),
+                address: Some("203.0.113.7".to_owned()),
+                custom_providers: BTreeSet::new(),
+            },
+            application: ApplicationFacts {
+                namespace: NamespaceFacts::Absent,
+                service: None,
+                custom_providers: BTreeSet::new(),
+            },
+            issuers: vec![
+                IssuerFacts {
+                    kind: "ClusterIssuer".to_owned(),
+                    name: "letsencrypt-production".to_owned(),
+                    ready: Ok(()),
+                    signs_wildcards: true,
+                },
+                IssuerFacts {
+                    kind: "ClusterIssuer".to_owned(),
+                    name: "letsencrypt-http01".to_owned(),
+                    ready: Ok(()),
+                    signs_wildcards: false,
+                },
+            ],
+        },
+        tenant: TenantFacts {
+            id: TENANT.to_owned(),
+            domain: "contoso.onmicrosoft.com".to_owned(),
+            cloud: cloud(
+                "public",
+                "https://login.microsoftonline.com",
+                "https://graph.microsoft.com",
+                "https://management.azure.com",
+            ),
+        },
+    }
+}
+
+/// Facts in which the application of [`answers_for_existing_service`] runs, with sidecars, in somebody else's namespace.
+pub(crate) fn facts_with_existing_service(minor: u16) -> Facts {
+    let mut facts = facts(minor);
+    facts.cluster.application.namespace = NamespaceFacts::Foreign { injected: true };
+    facts.cluster.application.service = Some(ServiceFacts {
+        selector: BTreeMap::from([("app".to_owned(), "shop".to_owned()), ("tier".to_owned(), "web".to_owned())]),
+        service_accounts: BTreeSet::from(["shop".to_owned(), "shop-canary".to_owned()]),
+        ports: vec![8000, 9090],
+        pods: 3,
+        pods_with_sidecar: 3,
+    });
+    facts
+}
+
+pub(crate) fn us_government() -> CloudEndpoints {
+    cloud(
+        "usgov",
+        "https://login.microsoftonline.us",
+        "https://graph.microsoft.us",
+        "https://management.usgovcloudapi.net",
+    )
+}
+
+pub(crate) fn cloud(name: &str, sign_in: &str, graph: &str, resource_manager: &str) -> CloudEndpoints {
+    CloudEndpoints {
+        name: name.to_owned(),
+        sign_in: sign_in.parse().unwrap(),
+        graph: graph.parse().unwrap(),
+        resource_manager: resource_manager.parse().unwrap(),
+        certificate_authority: None,
+    }
+}
+
+/// Nothing is there yet.
+pub(crate) fn nothing() -> Existing {
+    Existing {
+        registered: Known::Later("known once the application is registered"),
+        secret_fingerprints: BTreeMap::new(),
+    }
+}
+
+/// The registration is there.
+pub(crate) fn registered() -> Existing {
+    Existing {
+        registered: Known::Now(RegisteredFacts {
+            client_id: CLIENT_ID.to_owned(),
+            object_id: "12345678-0000-0000-0000-000000000000".to_owned(),
+        }),
+        secret_fingerprints: BTreeMap::new(),
+    }
+}
+
+/// What an Istio of the line 1.`minor` and cert-manager serve (domain.md 4.5).
+fn served(minor: u16) -> ServedApis {
+    let networking: &[&str] = if minor >= 22 { &["v1", "v1beta1", "v1alpha3"] } else { &["v1beta1", "v1alpha3"] };
+    let security: &[&str] = if minor >= 17 { &["v1", "v1beta1"] } else { &["v1beta1"] };
+    let peer: &[&str] = if minor >= 22 { &["v1", "v1beta1"] } else { &["v1beta1"] };
+    let table = |kinds: &[(&str, &[&str])]| {
+        kinds
+            .iter()
+            .map(|(kind, versions)| ((*kind).to_owned(), versions.iter().map(|v| (*v).to_owned()).collect()))
+            .collect()
+    };
+    ServedApis(BTreeMap::from([
+        (
+            "networking.istio.io".to_owned(),
+            table(&[
+                ("Gateway", networking),
+                ("VirtualService", networking),
+                ("DestinationRule", networking),
+                ("ServiceEntry", networking),
+                ("EnvoyFilter", &["v1alpha3"]),
+            ]),
+        ),
+        (
+            "security.istio.io".to_owned(),
+            table(&[
+                ("AuthorizationPolicy", security),
+                ("RequestAuthentication", security),
+                ("PeerAuthentication", peer),
+            ]),
+        ),
+        ("cert-manager.io".to_owned(), table(&[("Certificate", &["v1"])])),
+    ]))
+}
