@@ -1,0 +1,89 @@
+//! What the caller may do: rules that take rights away, and the reviews that tell of them.
+
+use super::{catalog::Kind, state::State};
+use serde_json::{Value, json};
+
+/// A right that the caller lacks. `*` stands for any.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Denied {
+    /// Such as `create`, `patch`, `list`.
+    pub verb: String,
+    /// The API group; the core group is the empty text.
+    pub group: String,
+    /// The plural, with `/SUBRESOURCE` for one.
+    pub resource: String,
+    /// The namespace; everywhere when it is not given.
+    #[serde(default)]
+    pub namespace: Option<String>,
+}
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    /// Such as `create`.
+    pub(super) verb: &'a str,
+    /// The API group.
+    pub(super) group: &'a str,
+    /// The plural, with `/SUBRESOURCE` for one.
+    pub(super) resource: &'a str,
+    /// The namespace; empty for the cluster.
+    pub(super) namespace: &'a str,
+}
+
+impl Denied {
+    fn forbids(&self, wish: &Wish<'_>) -> bool {
+        let fits = |pattern: &str, text: &str| pattern == "*" || pattern == text;
+        fits(&self.verb, wish.verb)
+            && fits(&self.group, wish.group)
+            && fits(&self.resource, wish.resource)
+            && self.namespace.as_deref().is_none_or(|namespace| fits(namespace, wish.namespace))
+    }
+}
+
+/// Whether nothing stands against it.
+pub(super) fn allows(state: &State, wish: &Wish<'_>) -> bool {
+    !state.denied.iter().any(|denied| denied.forbids(wish))
+}
+
+/// Answers a review with its status.
+pub(super) fn answer(state: &State, kind: &Kind, user: &str, review: &Value) -> Value {
+    let mut answered = review.clone();
+    answered["status"] = match kind.kind.as_str() {
+        "SelfSubjectAccessReview" => access(state, review),
+        "SelfSubjectRulesReview" => rules(state, review),
+        _ => json!({"userInfo": {"username": user, "groups": ["system:authenticated"]}}),
+    };
+    answered
+}
+
+fn access(state: &State, review: &Value) -> Value {
+    let text = |key: &str| {
+        review.pointer(&format!("/spec/resourceAttributes/{key}")).and_then(Value::as_str).unwrap_or_default()
+    };
+    let subresource = text("subresource");
+    let resource = if subresource.is_empty() {
+        text("resource").to_owned()
+    } else {
+        format!("{}/{subresource}", text("resource"))
+    };
+    let wish = Wish { verb: text("verb"), group: text("group"), resource: &resource, namespace: text("namespace") };
+    if allows(state, &wish) { json!({"allowed": true}) } else { json!({"allowed": false}) }
+}
+
+/// Rights can only be listed as what is granted: every verb on every served resource, less what is denied there.
+fn rules(state: &State, review: &Value) -> Value {
+    let namespace = review.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or("default");
+    let verbs = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
+    let mut granted = Vec::new();
+    for kind in state.catalog.kinds().iter().filter(|kind| !state.absent_groups.contains(&kind.group)) {
+        let allowed: Vec<&str> = verbs
+            .into_iter()
+            .filter(|verb| allows(state, &Wish { verb, group: &kind.group, resource: &kind.plural, namespace }))
+            .collect();
+        if !allowed.is_empty() {
+            granted.push(json!({"verbs": allowed, "apiGroups": [kind.group], "resources": [kind.plural]}));
+        }
+    }
+    json!({"resourceRules": granted, "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["*"]}], "incomplete": false})
+}

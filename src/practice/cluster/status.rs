@@ -1,0 +1,214 @@
+//! What an API server says when it refuses: the `Status` object, with the reasons and texts of the real one.
+
+use super::catalog::Kind;
+use serde_json::{Value, json};
+
+/// One of several things wrong with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Such as `FieldValueRequired` or `FieldManagerConflict`.
+    pub reason: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// The field's path.
+    pub field: String,
+}
+
+/// A refusal, as the API server words it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The HTTP status.
+    pub code: u16,
+    /// The machine-readable reason, such as `NotFound`; empty where the real server gives none.
+    pub reason: &'static str,
+    /// What a person reads.
+    pub message: String,
+    /// Group, resource or kind, and name of what was asked for.
+    pub about: Option<(String, String, String)>,
+    /// Everything that is wrong, for `Invalid` and field conflicts.
+    pub causes: Vec<Cause>,
+    /// The UID of the object, where a precondition was about it.
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl ApiError {
+    /// An error that is about no object.
+    pub(super) fn plain(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), about: None, causes: Vec::new(), retry_after_seconds: None }
+    }
+
+    fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
+        self.about = Some((group.to_owned(), kind.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// The path leads nowhere.
+    pub(super) fn no_such_path() -> Self {
+        Self::plain(404, "NotFound", "the server could not find the requested resource").about("", "", "")
+    }
+
+    /// 404: there is no such object.
+    pub(super) fn not_found(kind: &Kind, name: &str) -> Self {
+        Self::plain(404, "NotFound", format!("{} {name:?} not found", kind.resource())).about(
+            &kind.group,
+            &kind.plural,
+            name,
+        )
+    }
+
+    /// 404: the namespace that an object is to be made in does not exist.
+    pub(super) fn no_namespace(namespace: &str) -> Self {
+        Self::plain(404, "NotFound", format!("namespaces {namespace:?} not found")).about("", "namespaces", namespace)
+    }
+
+    /// 409: there is such an object already.
+    pub(super) fn already_exists(kind: &Kind, name: &str) -> Self {
+        Self::plain(409, "AlreadyExists", format!("{} {name:?} already exists", kind.resource())).about(
+            &kind.group,
+            &kind.plural,
+            name,
+        )
+    }
+
+    /// 409: the object changed since it was read, or a precondition failed.
+    pub(super) fn conflict(kind: &Kind, name: &str, why: &str) -> Self {
+        Self::plain(409, "Conflict", format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.resource()))
+            .about(&kind.group, &kind.plural, name)
+    }
+
+    /// 409: the object changed since it was read.
+    pub(super) fn stale(kind: &Kind, name: &str) -> Self {
+        Self::conflict(
+            kind,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// 409: others own fields that were applied.
+    pub(super) fn apply_conflict(causes: Vec<Cause>, message: String) -> Self {
+        let mut error = Self::plain(409, "Conflict", message);
+        error.causes = causes;
+        error
+    }
+
+    /// 422: the object is not valid.
+    pub(super) fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
+        let qualified = if kind.group.is_empty() { kind.kind.clone() } else { format!("{}.{}", kind.kind, kind.group) };
+        let mut error = Self::plain(422, "Invalid", format!("{qualified} {name:?} is invalid: {}", spell_out(&causes)))
+            .about(&kind.group, &kind.kind, name);
+        error.causes = causes;
+        error
+    }
+
+    /// 400.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::plain(400, "BadRequest", message)
+    }
+
+    /// 403 with the real server's words; `name` is empty for collections.
+    pub(super) fn forbidden(
+        kind: &Kind,
+        subresource: &str,
+        name: &str,
+        namespace: Option<&str>,
+        verb: &str,
+        user: &str,
+    ) -> Self {
+        let resource =
+            if subresource.is_empty() { kind.plural.clone() } else { format!("{}/{subresource}", kind.plural) };
+        let named = if name.is_empty() { String::new() } else { format!(" {name:?}") };
+        let scope = namespace
+            .map_or_else(|| "at the cluster scope".to_owned(), |namespace| format!("in the namespace {namespace:?}"));
+        let message = format!(
+            "{}{named} is forbidden: User {user:?} cannot {verb} resource {resource:?} in API group {:?} {scope}",
+            kind.resource(),
+            kind.group
+        );
+        Self::plain(403, "Forbidden", message).about(&kind.group, &kind.plural, name)
+    }
+
+    /// 403 from the admission of namespaced objects: the namespace is going away.
+    pub(super) fn namespace_terminating(kind: &Kind, name: &str, namespace: &str) -> Self {
+        let mut error = Self::plain(
+            403,
+            "Forbidden",
+            format!(
+                "{} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is being \
+                 terminated",
+                kind.resource()
+            ),
+        )
+        .about(&kind.group, &kind.plural, name);
+        error.causes = vec![Cause {
+            reason: "NamespaceTerminating",
+            message: format!("namespace {namespace} is being terminated"),
+            field: "metadata.namespace".to_owned(),
+        }];
+        error
+    }
+
+    /// The `Status` object that is sent.
+    pub(super) fn to_value(&self) -> Value {
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message,
+        });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
+        let mut details = serde_json::Map::new();
+        if let Some((group, kind, name)) = &self.about {
+            for (key, value) in [("name", name), ("group", group), ("kind", kind)] {
+                if !value.is_empty() {
+                    details.insert(key.to_owned(), json!(value));
+                }
+            }
+        }
+        if !self.causes.is_empty() {
+            let causes = self.causes.iter();
+            let causes: Vec<Value> = causes
+                .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+                .collect();
+            details.insert("causes".to_owned(), json!(causes));
+        }
+        if let Some(seconds) = self.retry_after_seconds {
+            details.insert("retryAfterSeconds".to_owned(), json!(seconds));
+        }
+        if self.about.is_some() || !details.is_empty() {
+            status["details"] = Value::Object(details);
+        }
+        status["code"] = json!(self.code);
+        status
+    }
+}
+
+/// One cause is written as it is, several in brackets, like the real server's aggregate errors.
+fn spell_out(causes: &[Cause]) -> String {
+    let texts: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    match texts.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+/// `Required value`, with an explanation where there is one.
+pub(super) fn required(field: impl Into<String>, why: &str) -> Cause {
+    let message = if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
+    Cause { reason: "FieldValueRequired", message, field: field.into() }
+}
+
+/// `Invalid value`.
+pub(super) fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Cause {
+    Cause { reason: "FieldValueInvalid", message: format!("Invalid value: {value}: {why}"), field: field.into() }
+}
+
+/// `Unsupported value`, naming what is supported.
+pub(super) fn unsupported(field: impl Into<String>, value: &Value, supported: &[String]) -> Cause {
+    let listed: Vec<String> = supported.iter().map(|text| format!("{text:?}")).collect();
+    Cause {
+        reason: "FieldValueNotSupported",
+        message: format!("Unsupported value: {value}: supported values: {}", listed.join(", ")),
+        field: field.into(),
+    }
+}
