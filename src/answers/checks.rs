@@ -81,7 +81,7 @@ const SIDECAR_PORTS: &[u16] = &[15000, 15001, 15002, 15004, 15006, 15008, 15009,
 pub(super) fn container_port(port: Port) -> Verdict {
     if SIDECAR_PORTS.contains(&port.get()) {
         return unusable(
-            format!("{port} is taken by Istio's sidecar in the same pod"),
+            format!("`{port}` is taken by Istio's sidecar in the same pod"),
             "have the container listen elsewhere, such as on 8080",
         );
     }
@@ -146,9 +146,6 @@ pub(super) fn refresh_within_lifetime(refresh: Lifetime, lifetime: Lifetime) -> 
 
 /// One of the certificate's names must cover the host.
 pub(super) fn names_cover(names: &[DnsName], host: &Hostname) -> Verdict {
-    if names.is_empty() {
-        return unusable("is empty", format!("name the host, `{host}`, or take the key out for just that"));
-    }
     if names.iter().any(|name| name.covers(host)) {
         return Ok(());
     }
@@ -163,9 +160,12 @@ pub(super) fn names_cover(names: &[DnsName], host: &Hostname) -> Verdict {
     }
 }
 
-/// Let's Encrypt and others sign at most this many.
+/// A certificate has a name, and Let's Encrypt and others sign at most a hundred.
 pub(super) fn names_are_few(names: &[DnsName]) -> Verdict {
     const MAX: usize = 100;
+    if names.is_empty() {
+        return unusable("is empty", "list the host, or take the key out for just the host");
+    }
     if names.len() > MAX {
         return unusable(
             format!("lists {} names", names.len()),
@@ -210,13 +210,10 @@ pub(super) fn proxy_image(image: &ImageReference) -> Verdict {
     let shown = quoted(image.as_str());
     let Some(version) = image.tag().and_then(version_of_tag) else {
         let wrong = match image.tag() {
-            Some(tag) => format!("{shown} does not say its version: the tag {} is none", quoted(tag)),
-            None => format!("{shown} does not say its version: there is a digest and no tag"),
+            Some(tag) => format!("{shown} does not say its version, its tag is {}", quoted(tag)),
+            None => format!("{shown} does not say its version, it has a digest and no tag"),
         };
-        return unusable(
-            wrong,
-            format!("use a tag like `v7.15.3`; it decides which settings the proxy is given, as in `{instead}`"),
-        );
+        return unusable(wrong, format!("name the version, which decides the proxy's settings, such as `{instead}`"));
     };
     if version == (7, 14, 0) {
         return unusable(

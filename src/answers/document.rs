@@ -226,25 +226,44 @@ fn unreadable(text: &str, error: &granit_parser::ScanError) -> Unreadable {
             "indent with two spaces a level",
         );
     }
-    let right = match error.kind() {
-        ErrorKind::UnknownAnchor => "write the value itself, in quotes if it starts with `*`",
-        ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::UnclosedFlowCollection { open: '[' } => {
-            "close the list with `]`, and put quotes around values with a `*`"
+    let (wrong, right) = match error.kind() {
+        ErrorKind::UnknownAnchor => {
+            ("a value starts with `*`, which YAML takes for something else", "put it in quotes")
         }
-        ErrorKind::UnexpectedEofFlowMapping
+        ErrorKind::UnexpectedCharacter { .. } => {
+            ("a value starts with a character that YAML keeps for itself", "put the value in quotes")
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::ExpectedFlowSequenceSeparator
         | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::UnclosedFlowCollection { .. } => "close the section with `}`",
+        | ErrorKind::InvalidColonPlacement
+        | ErrorKind::UnclosedFlowCollection { .. } => {
+            ("a `[` or `{` before this is not closed", "close it with `]` or `}`, and put commas between its values")
+        }
+        ErrorKind::MappingValueNotAllowed => (
+            "a `:` stands where no key can be",
+            "put a value that has a `:` in quotes; begin a key in the same column as the keys beside it",
+        ),
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            "indent keys of one section by the same number of spaces, and leave a space after each `key:`"
+            ("this is not in line with what stands above it", "begin a key in the same column as the keys beside it")
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        | ErrorKind::UnclosedQuotedScalar => {
+            ("a quotation mark before this is not closed, or is closed too early", "put one at each end of the value")
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            "write `key: value`, with a space after the colon"
+            ("this line is not a key with a value", "write `key: value`, with a space after the colon")
         }
-        _ => {
-            "compare it with the documented example; values with `: `, ` #`, or a `*`, `&`, `%`, `@` at the start need quotes"
+        kind => {
+            let wrong = format!("this cannot be read as YAML: {kind}");
+            return Unreadable::new(
+                place,
+                wrong,
+                "compare it with the documented example; quotes help with odd values",
+            );
         }
     };
-    Unreadable::new(place, format!("the file cannot be read as YAML from here: {}", error.kind()), right)
+    Unreadable::new(place, wrong, right)
 }

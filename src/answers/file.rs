@@ -6,8 +6,8 @@ use super::{
     checks::{self, DisplayName, Replicas},
     document::{self, Content, Place},
     keys,
-    names::{AppName, Hostname, Unusable},
-    reader::{Reader, Spot},
+    names::{AppName, DnsName, Hostname, ServiceName, Unusable},
+    reader::{Noted, Reader, Spot},
     spelling::quoted,
 };
 
@@ -26,7 +26,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Answers, Mistakes> {
     let answers = answers(&mut reader);
     let mistakes = reader.into_mistakes();
     match answers {
-        Some(answers) if mistakes.is_empty() => Ok(answers),
+        Ok(answers) if mistakes.is_empty() => Ok(answers),
         _ if mistakes.is_empty() => Err(whole(Place::START, "it cannot be read, and we cannot say why", START_RIGHT)),
         _ => Err(Mistakes::new(origin, mistakes)),
     }
@@ -35,25 +35,27 @@ pub fn parse(text: &str, origin: &str) -> Result<Answers, Mistakes> {
 const START_RIGHT: &str = "start from the documented example: `version: 1`, `application:` and `certificate:` at least";
 
 /// Reads each part, whatever became of the others, so that all mistakes are found.
-fn answers(reader: &mut Reader) -> Option<Answers> {
-    version(reader);
-    let application = application(reader);
-    let name = application.name.as_ref();
-    let registration = registration(reader, name);
+fn answers(reader: &mut Reader) -> Result<Answers, Noted> {
+    let version = reader.required::<Version>("version");
+    let name = reader.required("application.name").map(|spot| spot.value);
+    let host = reader.required("application.host").map(|spot| spot.value);
+    let application = application(reader, name.as_ref().ok(), host.as_ref().ok());
+    let registration = registration(reader, name.as_ref().ok());
     let access = access(reader);
-    let certificate = certificate(reader, application.host.as_ref());
+    let certificate = certificate(reader, host.as_ref().ok());
     let sessions = sessions(reader);
     let proxy = proxy(reader);
-    let hook = reader.choice("hook");
+    let hook = reader.choice("hook", keys::HOOKS, HookPlacement::Sidecar);
     let gateway = gateway(reader);
-    Some(Answers {
-        application: application.whole()?,
+    version?;
+    Ok(Answers {
+        application: application?,
         registration: registration?,
         access: access?,
         certificate: certificate?,
         sessions: sessions?,
         proxy: proxy?,
-        hook: if hook? == 0 { HookPlacement::Sidecar } else { HookPlacement::Gateway },
+        hook: hook?,
         gateway: gateway?,
     })
 }
@@ -62,16 +64,13 @@ fn answers(reader: &mut Reader) -> Option<Answers> {
 fn keep<T>(
     reader: &mut Reader,
     path: &str,
-    spot: Option<Spot<T>>,
+    spot: Result<Spot<T>, Noted>,
     rule: impl FnOnce(&T) -> Result<(), Unusable>,
-) -> Option<Spot<T>> {
+) -> Result<Spot<T>, Noted> {
     let spot = spot?;
     match rule(&spot.value) {
-        Ok(()) => Some(spot),
-        Err(reason) => {
-            reader.note(spot.place, path, reason);
-            None
-        }
+        Ok(()) => Ok(spot),
+        Err(reason) => Err(reader.note(spot.place, path, reason)),
     }
 }
 
@@ -87,79 +86,59 @@ impl std::str::FromStr for Version {
         }
         Err(Unusable {
             wrong: format!("{} is a format that this Gatewright does not know", quoted(text)),
-            right: format!("write `version: {}`; a newer format needs a newer Gatewright", keys::VERSION),
+            right: format!("write `version: {}`, or use the Gatewright that wrote the file", keys::VERSION),
         })
     }
 }
 
-fn version(reader: &mut Reader) {
-    let _known: Option<Spot<Version>> = reader.required("version");
-}
-
-/// What is known of the application, though parts of it may be wrong: others are checked against its name and host.
-struct PartialApplication {
-    name: Option<AppName>,
-    namespace: Option<super::names::Namespace>,
-    host: Option<Hostname>,
-    workload: Option<Workload>,
-}
-
-impl PartialApplication {
-    fn whole(self) -> Option<Application> {
-        Some(Application { name: self.name?, namespace: self.namespace?, host: self.host?, workload: self.workload? })
-    }
-}
-
-fn application(reader: &mut Reader) -> PartialApplication {
-    let name: Option<AppName> = reader.required("application.name").map(|spot| spot.value);
-    let default = name.as_ref().map_or(String::new(), ToString::to_string);
+fn application(reader: &mut Reader, name: Option<&AppName>, host: Option<&Hostname>) -> Result<Application, Noted> {
+    let default = name.map_or(String::new(), ToString::to_string);
     let namespace = reader.or("application.namespace", &default);
     let namespace = keep(reader, "application.namespace", namespace, checks::application_namespace);
-    let host = reader.required("application.host").map(|spot| spot.value);
-    let workload = workload(reader, name.as_ref());
-    PartialApplication { name, namespace: namespace.map(|spot| spot.value), host, workload }
+    let workload = workload(reader, name);
+    Ok(Application {
+        name: name.ok_or(Noted)?.clone(),
+        namespace: namespace?.value,
+        host: host.ok_or(Noted)?.clone(),
+        workload: workload?,
+    })
 }
 
-fn workload(reader: &mut Reader, app: Option<&AppName>) -> Option<Workload> {
-    let (deploy, service) = (reader.section("application.deploy"), reader.section("application.service"));
-    let wrong = reader.is_wrong("application.deploy") || reader.is_wrong("application.service");
-    match (deploy, service) {
-        (Some(place), Some(other)) => {
-            let later = place.max(other);
+fn workload(reader: &mut Reader, app: Option<&AppName>) -> Result<Workload, Noted> {
+    match (reader.section("application.deploy"), reader.section("application.service")) {
+        (Some(_), None) => deployed(reader),
+        (None, Some(_)) => existing(reader, app),
+        (Some(deploy), Some(service)) => {
             let reason = Unusable {
                 wrong: "has both `deploy` and `service`".to_owned(),
                 right: "keep `deploy` to have the application deployed, or `service` if it is there already".to_owned(),
             };
-            reader.note(later, "application", reason);
-            let _its_mistakes = (deployed(reader), existing(reader, app));
-            None
+            let both = reader.note(deploy.max(service), "application", reason);
+            let _their_own_mistakes = (deployed(reader), existing(reader, app));
+            Err(both)
         }
-        (Some(_), None) => deployed(reader),
-        (None, Some(_)) => existing(reader, app),
+        (None, None) if reader.is_wrong("application.deploy") || reader.is_wrong("application.service") => Err(Noted),
         (None, None) => {
-            let place = reader.section("application");
-            if !wrong && !reader.is_wrong("application") {
-                let reason = Unusable {
-                    wrong: "has neither `deploy` nor `service`".to_owned(),
-                    right: "add `deploy: {image: docker.io/path/to/myapp:sometag}` to have it deployed, or `service: {name: \
-                            myapp, port: 8000}` if it is there already"
-                        .to_owned(),
-                };
-                reader.note(place.unwrap_or(Place::START), "application", reason);
-            }
-            None
+            let reason = Unusable {
+                wrong: "has neither `deploy` nor `service`".to_owned(),
+                right: "add `deploy: {image: docker.io/path/to/myapp:sometag}` to have it deployed, or `service: {name: myapp, \
+                        port: 8000}` if it is there already"
+                    .to_owned(),
+            };
+            let place = reader.section("application").unwrap_or(Place::START);
+            Err(reader.note(place, "application", reason))
         }
     }
 }
 
-fn deployed(reader: &mut Reader) -> Option<Workload> {
+fn deployed(reader: &mut Reader) -> Result<Workload, Noted> {
     let image = reader.required("application.deploy.image");
     let container_port = reader.or("application.deploy.containerPort", keys::DEFAULT_CONTAINER_PORT);
     let container_port =
         keep(reader, "application.deploy.containerPort", container_port, |port| checks::container_port(*port));
     let service_port = reader.or("application.deploy.servicePort", keys::DEFAULT_SERVICE_PORT);
-    let replicas: Option<Spot<Replicas>> = reader.or("application.deploy.replicas", keys::DEFAULT_REPLICAS);
-    Some(Workload::Deploy {
+    let replicas = reader.or::<Replicas>("application.deploy.replicas", keys::DEFAULT_REPLICAS);
+    Ok(Workload::Deploy {
         image: image?.value,
         container_port: container_port?.value,
         service_port: service_port?.value,
@@ -167,24 +146,24 @@ fn deployed(reader: &mut Reader) -> Option<Workload> {
     })
 }
 
-fn existing(reader: &mut Reader, app: Option<&AppName>) -> Option<Workload> {
-    let service = reader.required("application.service.name");
-    let service = keep(reader, "application.service.name", service, |service: &super::names::ServiceName| {
+fn existing(reader: &mut Reader, app: Option<&AppName>) -> Result<Workload, Noted> {
+    let service = reader.required::<ServiceName>("application.service.name");
+    let service = keep(reader, "application.service.name", service, |service| {
         app.map_or(Ok(()), |app| checks::service_is_not_ours(service.as_str(), app))
     });
     let port = reader.or("application.service.port", keys::DEFAULT_SERVICE_PORT);
-    Some(Workload::Existing { service: service?.value, port: port?.value })
+    Ok(Workload::Existing { service: service?.value, port: port?.value })
 }
 
-fn registration(reader: &mut Reader, app: Option<&AppName>) -> Option<Registration> {
+fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registration, Noted> {
     let tenant = reader.optional("registration.tenant");
     let default = app.map_or(String::new(), ToString::to_string);
-    let display_name: Option<Option<DisplayName>> = reader.optional("registration.displayName");
+    let display_name = reader.optional::<DisplayName>("registration.displayName");
     let scope = reader.or("registration.scope", keys::DEFAULT_SCOPE);
     let lifetime = reader.or("registration.secretLifetime", keys::DEFAULT_SECRET_LIFETIME);
     let lifetime = keep(reader, "registration.secretLifetime", lifetime, |lifetime| checks::secret_lifetime(*lifetime));
     let assignment_required = reader.yes_or_no("registration.assignmentRequired");
-    Some(Registration {
+    Ok(Registration {
         tenant: tenant?,
         display_name: display_name?.map_or(default, |name| name.0),
         scope: scope?.value,
@@ -193,54 +172,56 @@ fn registration(reader: &mut Reader, app: Option<&AppName>) -> Option<Registrati
     })
 }
 
-fn access(reader: &mut Reader) -> Option<Access> {
+fn access(reader: &mut Reader) -> Result<Access, Noted> {
     let email_domains = reader.list("access.emailDomains");
-    let email_claim = reader.choice("access.emailClaim");
+    let email_claim = reader.choice("access.emailClaim", keys::EMAIL_CLAIMS, EmailClaim::Email);
     let machines = reader.yes_or_no("access.machines");
-    Some(Access {
+    Ok(Access {
         email_domains: email_domains?.map_or_else(Vec::new, |spot| spot.value),
-        email_claim: if email_claim? == 0 { EmailClaim::Email } else { EmailClaim::PreferredUsername },
+        email_claim: email_claim?,
         machines: machines?,
     })
 }
 
-fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Option<Certificate> {
-    let kind = reader.choice("certificate.issuer.kind");
-    let name = reader.required("certificate.issuer.name").map(|spot| spot.value);
-    let names = match reader.list("certificate.names") {
-        None => None,
-        Some(None) => host.and_then(|host| host.as_str().parse().ok()).map(|name| vec![name]),
-        Some(Some(spot)) => {
-            let spot = keep(reader, "certificate.names", Some(spot), |names| checks::names_are_few(names));
-            let covering = |names: &Vec<_>| host.map_or(Ok(()), |host| checks::names_cover(names, host));
-            keep(reader, "certificate.names", spot, covering).map(|spot| spot.value)
-        }
+fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, Noted> {
+    let kind = reader.choice("certificate.issuer.kind", keys::ISSUER_KINDS, IssuerKind::ClusterIssuer);
+    let name = reader.required("certificate.issuer.name");
+    let names = certificate_names(reader, host);
+    Ok(Certificate { issuer: Issuer { kind: kind?, name: name?.value }, names: names? })
+}
+
+fn certificate_names(reader: &mut Reader, host: Option<&Hostname>) -> Result<Vec<DnsName>, Noted> {
+    const PATH: &str = "certificate.names";
+    let Some(names) = reader.list(PATH)? else {
+        let host = host.ok_or(Noted)?;
+        return host.as_str().parse().map(|name| vec![name]).map_err(|_| Noted);
     };
-    let kind = if kind? == 0 { IssuerKind::ClusterIssuer } else { IssuerKind::Issuer };
-    Some(Certificate { issuer: Issuer { kind, name: name? }, names: names? })
+    let names = keep(reader, PATH, Ok(names), |names| checks::names_are_few(names));
+    let names = keep(reader, PATH, names, |names| host.map_or(Ok(()), |host| checks::names_cover(names, host)));
+    Ok(names?.value)
 }
 
-fn sessions(reader: &mut Reader) -> Option<Sessions> {
+fn sessions(reader: &mut Reader) -> Result<Sessions, Noted> {
     let image = reader.or("sessions.image", keys::DEFAULT_SESSIONS_IMAGE);
-    Some(Sessions { image: keep(reader, "sessions.image", image, checks::sessions_image)?.value })
+    Ok(Sessions { image: keep(reader, "sessions.image", image, checks::sessions_image)?.value })
 }
 
-fn proxy(reader: &mut Reader) -> Option<Proxy> {
+fn proxy(reader: &mut Reader) -> Result<Proxy, Noted> {
     let image = reader.or("proxy.image", keys::DEFAULT_PROXY_IMAGE);
     let image = keep(reader, "proxy.image", image, checks::proxy_image);
-    let replicas: Option<Spot<Replicas>> = reader.or("proxy.replicas", keys::DEFAULT_REPLICAS);
+    let replicas = reader.or::<Replicas>("proxy.replicas", keys::DEFAULT_REPLICAS);
     let lifetime = reader.or("proxy.sessionLifetime", keys::DEFAULT_SESSION_LIFETIME);
     let lifetime = keep(reader, "proxy.sessionLifetime", lifetime, |lifetime| checks::session_lifetime(*lifetime));
     let refresh = reader.or("proxy.sessionRefresh", keys::DEFAULT_SESSION_REFRESH);
     let refresh = keep(reader, "proxy.sessionRefresh", refresh, |refresh| checks::session_refresh(*refresh));
     let (lifetime, refresh) = (lifetime?, refresh?);
-    // The mistake is noted at whichever of the two the file says; the other may be a default.
+    // Noted at whichever of the two the file says; the other may be a default.
     let (path, place) =
         if refresh.given { ("proxy.sessionRefresh", refresh.place) } else { ("proxy.sessionLifetime", lifetime.place) };
     if let Err(reason) = checks::refresh_within_lifetime(refresh.value, lifetime.value) {
-        reader.note(place, path, reason);
+        return Err(reader.note(place, path, reason));
     }
-    Some(Proxy {
+    Ok(Proxy {
         image: image?.value,
         replicas: replicas?.value.0,
         session_lifetime: lifetime.value,
@@ -248,14 +229,14 @@ fn proxy(reader: &mut Reader) -> Option<Proxy> {
     })
 }
 
-fn gateway(reader: &mut Reader) -> Option<Option<GatewayChoice>> {
+fn gateway(reader: &mut Reader) -> Result<Option<GatewayChoice>, Noted> {
     if reader.is_wrong("gateway") {
-        return None;
+        return Err(Noted);
     }
     if reader.section("gateway").is_none() {
-        return Some(None);
+        return Ok(None);
     }
     let namespace = reader.required("gateway.namespace");
     let service = reader.required("gateway.service");
-    Some(Some(GatewayChoice { namespace: namespace?.value, service: service?.value }))
+    Ok(Some(GatewayChoice { namespace: namespace?.value, service: service?.value }))
 }

@@ -1,5 +1,7 @@
 //! Every key of the answers file as data: the parser, the comments of a written file and docs/answers.md all read it here.
 
+use super::{EmailClaim, HookPlacement, IssuerKind};
+
 /// What is written behind a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -52,9 +54,18 @@ pub(super) const DEFAULT_PROXY_IMAGE: &str = "quay.io/oauth2-proxy/oauth2-proxy:
 pub(super) const DEFAULT_SESSION_LIFETIME: &str = "7d";
 pub(super) const DEFAULT_SESSION_REFRESH: &str = "55m";
 
-const EMAIL_CLAIMS: &[&str] = &["email", "preferred_username"];
-const ISSUER_KINDS: &[&str] = &["ClusterIssuer", "Issuer"];
-const HOOKS: &[&str] = &["sidecar", "gateway"];
+/// The words for choices, and what they stand for.
+pub(super) const EMAIL_CLAIMS: &[(&str, EmailClaim)] =
+    &[("email", EmailClaim::Email), ("preferred_username", EmailClaim::PreferredUsername)];
+pub(super) const ISSUER_KINDS: &[(&str, IssuerKind)] =
+    &[("ClusterIssuer", IssuerKind::ClusterIssuer), ("Issuer", IssuerKind::Issuer)];
+pub(super) const HOOKS: &[(&str, HookPlacement)] =
+    &[("sidecar", HookPlacement::Sidecar), ("gateway", HookPlacement::Gateway)];
+
+/// The word for a choice.
+pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
+    words.iter().find(|(_, meaning)| meaning == chosen).map_or("", |(word, _)| word)
+}
 
 const fn section(path: &'static str, absence: Absence, meaning: &'static str) -> Key {
     Key { path, shape: Shape::Section, absence, example: "", meaning }
@@ -160,7 +171,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "access.emailClaim",
-        shape: Shape::Choice(EMAIL_CLAIMS),
+        shape: Shape::Choice(&["email", "preferred_username"]),
         absence: Absence::Means("email"),
         example: "email",
         meaning: "The claim that holds the address. `email` is missing for accounts without a mailbox; \
@@ -181,7 +192,7 @@ pub const KEYS: &[Key] = &[
     section("certificate.issuer", Absence::Refused, "The cert-manager issuer that signs it."),
     Key {
         path: "certificate.issuer.kind",
-        shape: Shape::Choice(ISSUER_KINDS),
+        shape: Shape::Choice(&["ClusterIssuer", "Issuer"]),
         absence: Absence::Means("ClusterIssuer"),
         example: "ClusterIssuer",
         meaning: "`ClusterIssuer` serves every namespace; an `Issuer` must be in the gateway's namespace.",
@@ -229,7 +240,7 @@ pub const KEYS: &[Key] = &[
     ),
     Key {
         path: "hook",
-        shape: Shape::Choice(HOOKS),
+        shape: Shape::Choice(&["sidecar", "gateway"]),
         absence: Absence::Means("sidecar"),
         example: "sidecar",
         meaning: "Where sign-in is enforced: in the application's own `sidecar`, where every road to it passes, or at \
@@ -363,7 +374,6 @@ pub const NOT_BUILT: &[NotBuilt] = &[
 
 /// Words that people use for a key of ours, in lower case without `-` and `_`.
 pub(super) const SYNONYMS: &[(&str, &str)] = &[
-    ("apiversion", "version"),
     ("app", "application"),
     ("hostname", "application.host"),
     ("url", "application.host"),
@@ -404,6 +414,18 @@ pub(super) fn last_part(path: &str) -> &str {
 /// All but the last part of a path: `application` of `application.host`, nothing of `hook`.
 pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// The least that a section needs, on one line.
+pub(super) fn section_example(path: &str) -> String {
+    let needed = |key: &&Key| key.absence == Absence::Refused;
+    let least = under(path).filter(needed).map(|key| match key.shape {
+        Shape::Section => format!("{}: {}", last_part(key.path), section_example(key.path)),
+        _ => format!("{}: {}", last_part(key.path), key.example),
+    });
+    // One of its two sections is needed, and the table cannot say so.
+    let workload = (path == "application").then(|| format!("deploy: {}", section_example("application.deploy")));
+    format!("{{{}}}", least.chain(workload).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether `path` is somewhere in `section`.

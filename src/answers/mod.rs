@@ -3,6 +3,7 @@
 //! Nothing in here is a secret, and nothing in here was discovered: that is [`crate::facts`].
 
 mod checks;
+mod differences;
 mod document;
 pub mod file;
 pub mod keys;
@@ -15,6 +16,7 @@ mod strangers;
 mod tests;
 mod writer;
 
+pub use differences::Difference;
 pub use mistakes::{Mistake, Mistakes};
 
 use names::{

@@ -23,13 +23,9 @@ pub(super) struct Spot<T> {
     pub(super) given: bool,
 }
 
-/// What became of looking for an answer.
-enum Found<T> {
-    Absent,
-    /// It is there and wrong, or something around it is; a mistake says so already.
-    Wrong,
-    Usable(Spot<T>),
-}
+/// An answer cannot be used, and a mistake that says why has been noted already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noted;
 
 /// What a file says, by path, and what is wrong with it.
 pub(super) struct Reader {
@@ -49,6 +45,7 @@ impl Reader {
             mistakes: Vec::new(),
         };
         reader.read_section("", entries);
+        reader.note_missing_sections();
         reader
     }
 
@@ -58,8 +55,9 @@ impl Reader {
     }
 
     /// Notes that what stands at `place` breaks a rule.
-    pub(super) fn note(&mut self, place: Place, path: &str, reason: Unusable) {
+    pub(super) fn note(&mut self, place: Place, path: &str, reason: Unusable) -> Noted {
         self.mistakes.push(Mistake::unusable(place, path, reason));
+        Noted
     }
 
     /// Whether the file has this section, and where.
@@ -95,17 +93,23 @@ impl Reader {
             }
             match keys::at(&path) {
                 Some(key) => self.read_value(key, entry),
-                None => self.read_stranger(section, entry),
+                None => self.read_stranger(section, entry, entries),
             }
         }
     }
 
-    fn read_stranger(&mut self, section: &str, entry: &Entry) {
+    fn read_stranger(&mut self, section: &str, entry: &Entry, around: &[Entry]) {
         let stranger = strangers::judge(section, &entry.key);
-        if let Some(meant) = stranger.meant {
-            self.wrong.insert(meant.to_owned());
-        }
         self.note(entry.place, &keys::join(section, &strangers::shown(&entry.key)), stranger.reason);
+        let Some(meant) = stranger.meant else { return };
+        let is_there = around.iter().any(|other| other.key == keys::last_part(meant));
+        match keys::at(meant) {
+            // Misspelt: what is wrong behind it is told in the same run.
+            Some(key) if keys::parent(meant) == section && !is_there => self.read_value(key, entry),
+            _ => {
+                self.wrong.insert(meant.to_owned());
+            }
+        }
     }
 
     fn read_value(&mut self, key: &Key, entry: &Entry) {
@@ -120,10 +124,11 @@ impl Reader {
                 self.sections.insert(key.path.to_owned(), entry.place);
                 return;
             }
-            (Shape::List, Content::List(items)) => self.list_problem(key, items),
-            (Shape::Text | Shape::YesNo | Shape::Choice(_), Content::Text { text, .. }) if !node.is_empty() => {
-                strangers::looks_secret(text).then(|| (node.place, strangers::secret_value()))
+            (_, Content::Text { text, .. }) if strangers::looks_secret(text) => {
+                Some((node.place, strangers::secret_value()))
             }
+            (Shape::List, Content::List(items)) => self.list_problem(key, items),
+            (Shape::Text | Shape::YesNo | Shape::Choice(_), Content::Text { .. }) if !node.is_empty() => None,
             _ if node.is_empty() => Some((entry.place, no_value(key))),
             (_, content) => Some((node.place, wrong_shape(key, content))),
         };
@@ -167,97 +172,81 @@ impl Reader {
         self.leaves.get(path).cloned()
     }
 
-    fn look<T>(&mut self, path: &str, read: impl FnOnce(&str) -> Result<T, Unusable>) -> Found<T> {
+    /// The answer at `path` as `read` takes it; `None` when the file does not say.
+    fn look<T>(
+        &mut self,
+        path: &str,
+        read: impl FnOnce(&str) -> Result<T, Unusable>,
+    ) -> Result<Option<Spot<T>>, Noted> {
         let Some(node) = self.find(path) else {
-            return if self.is_wrong(path) { Found::Wrong } else { Found::Absent };
+            return if self.is_wrong(path) { Err(Noted) } else { Ok(None) };
         };
-        let Content::Text { text, .. } = &node.content else { return Found::Wrong };
+        let Content::Text { text, .. } = &node.content else { return Err(Noted) };
         match read(text) {
-            Ok(value) => Found::Usable(Spot { value, place: node.place, given: true }),
+            Ok(value) => Ok(Some(Spot { value, place: node.place, given: true })),
             Err(reason) => {
                 self.wrong.insert(path.to_owned());
-                self.note(node.place, path, reason);
-                Found::Wrong
+                Err(self.note(node.place, path, reason))
             }
         }
     }
 
     /// The answer at `path`, which must be there.
-    pub(super) fn required<T: FromStr<Err = Unusable>>(&mut self, path: &str) -> Option<Spot<T>> {
-        match self.look(path, T::from_str) {
-            Found::Usable(spot) => Some(spot),
-            Found::Wrong => None,
-            Found::Absent => {
-                self.note_missing(path);
-                None
-            }
+    pub(super) fn required<T: FromStr<Err = Unusable>>(&mut self, path: &str) -> Result<Spot<T>, Noted> {
+        match self.look(path, T::from_str)? {
+            Some(spot) => Ok(spot),
+            None => Err(self.note_missing(path)),
         }
     }
 
-    /// The answer at `path`, or `None` inside when the file does not say.
-    pub(super) fn optional<T: FromStr<Err = Unusable>>(&mut self, path: &str) -> Option<Option<T>> {
-        match self.look(path, T::from_str) {
-            Found::Usable(spot) => Some(Some(spot.value)),
-            Found::Wrong => None,
-            Found::Absent => Some(None),
-        }
+    /// The answer at `path`; `None` when the file does not say.
+    pub(super) fn optional<T: FromStr<Err = Unusable>>(&mut self, path: &str) -> Result<Option<T>, Noted> {
+        Ok(self.look(path, T::from_str)?.map(|spot| spot.value))
     }
 
     /// The answer at `path`, or `default` when the file does not say.
-    pub(super) fn or<T: FromStr<Err = Unusable>>(&mut self, path: &str, default: &str) -> Option<Spot<T>> {
-        match self.look(path, T::from_str) {
-            Found::Usable(spot) => Some(spot),
-            Found::Wrong => None,
-            Found::Absent => {
-                default.parse().ok().map(|value| Spot { value, place: self.nearest_place(path), given: false })
-            }
+    pub(super) fn or<T: FromStr<Err = Unusable>>(&mut self, path: &str, default: &str) -> Result<Spot<T>, Noted> {
+        if let Some(spot) = self.look(path, T::from_str)? {
+            return Ok(spot);
         }
+        let value = default.parse().map_err(|_| Noted)?;
+        Ok(Spot { value, place: self.nearest_place(path), given: false })
     }
 
-    /// The word at `path`, as a position in the key's choices; the first when the file does not say.
-    pub(super) fn choice(&mut self, path: &str) -> Option<usize> {
-        let words = match keys::at(path)?.shape {
-            Shape::Choice(words) => words,
-            _ => return None,
-        };
-        match self.look(path, |text| strangers::choose(path, words, text)) {
-            Found::Usable(spot) => Some(spot.value),
-            Found::Wrong => None,
-            Found::Absent => Some(0),
-        }
+    /// The word at `path`, as what it stands for; the first of `words` when the file does not say.
+    pub(super) fn choice<T: Copy>(&mut self, path: &str, words: &[(&'static str, T)], default: T) -> Result<T, Noted> {
+        Ok(self.look(path, |text| strangers::choose(path, words, text))?.map_or(default, |spot| spot.value))
     }
 
     /// The `true` or `false` at `path`; `false` when the file does not say.
-    pub(super) fn yes_or_no(&mut self, path: &str) -> Option<bool> {
-        match self.look(path, yes_or_no) {
-            Found::Usable(spot) => Some(spot.value),
-            Found::Wrong => None,
-            Found::Absent => Some(false),
-        }
+    pub(super) fn yes_or_no(&mut self, path: &str) -> Result<bool, Noted> {
+        Ok(self.look(path, yes_or_no)?.is_some_and(|spot| spot.value))
     }
 
-    /// The list at `path`, each item on its own; `None` inside when the file does not say.
-    pub(super) fn list<T: FromStr<Err = Unusable> + PartialEq>(&mut self, path: &str) -> Option<Option<Spot<Vec<T>>>> {
+    /// The list at `path`, each item read on its own; `None` when the file does not say.
+    pub(super) fn list<T: FromStr<Err = Unusable> + PartialEq>(
+        &mut self,
+        path: &str,
+    ) -> Result<Option<Spot<Vec<T>>>, Noted> {
         let Some(node) = self.find(path) else {
-            return if self.is_wrong(path) { None } else { Some(None) };
+            return if self.is_wrong(path) { Err(Noted) } else { Ok(None) };
         };
-        let Content::List(items) = &node.content else { return None };
+        let Content::List(items) = &node.content else { return Err(Noted) };
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let Content::Text { text, .. } = &item.content else { continue };
-            match text.parse::<T>() {
-                Ok(value) if values.contains(&value) => {
-                    self.wrong.insert(path.to_owned());
-                    self.note(item.place, path, reason(format!("lists {} twice", quoted(text)), "keep it once"));
+            let problem = match text.parse::<T>() {
+                Ok(value) if values.contains(&value) => reason(format!("lists {} twice", quoted(text)), "keep it once"),
+                Ok(value) => {
+                    values.push(value);
+                    continue;
                 }
-                Ok(value) => values.push(value),
-                Err(reason) => {
-                    self.wrong.insert(path.to_owned());
-                    self.note(item.place, path, reason);
-                }
-            }
+                Err(reason) => reason,
+            };
+            self.wrong.insert(path.to_owned());
+            self.note(item.place, path, problem);
         }
-        (!self.is_wrong(path)).then_some(Some(Spot { value: values, place: node.place, given: true }))
+        if self.is_wrong(path) { Err(Noted) } else { Ok(Some(Spot { value: values, place: node.place, given: true })) }
     }
 
     /// Where the innermost section around `path` that the file has begins.
@@ -273,7 +262,24 @@ impl Reader {
         section
     }
 
-    fn note_missing(&mut self, path: &str) {
+    /// A section that must be there and is not is one mistake, not one for each of its keys.
+    fn note_missing_sections(&mut self) {
+        let missing = |key: &&Key| key.shape == Shape::Section && key.absence == Absence::Refused;
+        for key in keys::under("").filter(missing) {
+            if self.section(key.path).is_some() || self.is_wrong(key.path) {
+                continue;
+            }
+            let example = keys::section_example(key.path);
+            self.wrong.insert(key.path.to_owned());
+            self.note(
+                Place::START,
+                key.path,
+                reason("is missing", format!("add it, such as `{}: {example}`", key.path)),
+            );
+        }
+    }
+
+    fn note_missing(&mut self, path: &str) -> Noted {
         let section = self.nearest_section(path).to_owned();
         let example = keys::at(path).map_or("…", |key| key.example);
         let rest = path.strip_prefix(&section).unwrap_or(path).trim_start_matches('.');
@@ -288,7 +294,7 @@ impl Reader {
             format!("add a line like `{addition}` under `{section}`")
         };
         self.wrong.insert(path.to_owned());
-        self.note(self.nearest_place(path), path, reason("is missing", right));
+        self.note(self.nearest_place(path), path, reason("is missing", right))
     }
 }
 

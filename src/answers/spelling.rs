@@ -133,7 +133,7 @@ fn not_a_bare_name(text: &str, example: &str) -> Verdict {
         return unusable(format!("{} has a path", quoted(text)), format!("write the name alone: {}", quoted(bare)));
     }
     if let Some((bare, port)) = text.split_once(':') {
-        let what = if port.parse::<u16>().is_ok() { "a port; people arrive on 443" } else { "a colon" };
+        let what = if port.parse::<u16>().is_ok() { "a port, and people arrive on 443" } else { "a colon" };
         return unusable(format!("{} has {what}", quoted(text)), format!("write the name alone: {}", quoted(bare)));
     }
     Ok(())
@@ -152,10 +152,11 @@ fn dotted(text: &str, longest: usize, example: &str) -> Verdict {
         );
     }
     if !text.is_ascii() {
-        return unusable(
-            format!("{} has letters beyond a to z", quoted(text)),
-            "write it as DNS does, in its `xn--` form",
-        );
+        let right = match url::Host::parse(text) {
+            Ok(url::Host::Domain(domain)) => format!("write it as DNS does: {}", quoted(&domain)),
+            _ => format!("write a DNS name, such as `{example}`"),
+        };
+        return unusable(format!("{} has letters beyond a to z", quoted(text)), right);
     }
     if !text.chars().all(|c| is_label_character(c) || c == '.') {
         let strange = strange_characters(text, |c| is_label_character(c) || c == '.');
@@ -300,7 +301,7 @@ pub(super) fn scope_name(text: &str) -> Verdict {
     if let Some((_, value)) = text.rsplit_once('/') {
         return unusable(
             format!("{} is a whole scope URI", quoted(text)),
-            format!("write its last part: {}; what stands before it comes from the registration", quoted(value)),
+            format!("write its last part alone: {}", quoted(value)),
         );
     }
     if !text.chars().all(allowed) {

@@ -1,7 +1,7 @@
 //! Keys and words that the answers file does not have: what was probably meant, and what is refused by name.
 
 use super::{
-    keys::{self, KEYS, NOT_BUILT, SYNONYMS},
+    keys::{self, KEYS, NOT_BUILT, NotBuilt, SYNONYMS},
     names::Unusable,
     spelling::quoted,
 };
@@ -20,21 +20,22 @@ pub(super) struct Stranger {
 /// Judges the unknown `key` in `section`.
 pub(super) fn judge(section: &str, key: &str) -> Stranger {
     let path = keys::join(section, key);
-    if let Some(reason) = not_built(&path) {
-        return Stranger { reason, meant: None };
+    if let Some(asked) = not_built(&path) {
+        let right = format!("take it out: {}", asked.instead);
+        return Stranger { reason: Unusable { wrong: format!("{} is not built yet", asked.what), right }, meant: None };
     }
     if names_secret(key) {
         return Stranger { reason: secret_key(), meant: None };
     }
-    if let Some(meant) = meant(section, key) {
-        return Stranger { reason: did_you_mean(section, meant), meant: Some(meant) };
-    }
-    if path == "kind" || path == "metadata" || path == "spec" {
+    if ["apiVersion", "kind", "metadata", "spec"].contains(&path.as_str()) {
         let reason = Unusable {
             wrong: "belongs to a Kubernetes object, and this file holds answers".to_owned(),
             right: "see the documented example; the objects follow from the answers".to_owned(),
         };
         return Stranger { reason, meant: None };
+    }
+    if let Some(meant) = meant(section, key) {
+        return Stranger { reason: did_you_mean(section, meant), meant: Some(meant) };
     }
     let known: Vec<String> = keys::under(section).map(|key| format!("`{}`", keys::last_part(key.path))).collect();
     let right = format!("take it out; the keys here are {}", known.join(", "));
@@ -46,30 +47,24 @@ pub(super) fn shown(key: &str) -> String {
     quoted(key).trim_matches('`').to_owned()
 }
 
-/// The position of `text` in `words`, or what would be right.
-pub(super) fn choose(path: &str, words: &[&str], text: &str) -> Result<usize, Unusable> {
-    if let Some(position) = words.iter().position(|word| *word == text) {
-        return Ok(position);
+/// What `text` stands for among `words`, or what would be right.
+pub(super) fn choose<T: Copy>(path: &str, words: &[(&'static str, T)], text: &str) -> Result<T, Unusable> {
+    if let Some((_, chosen)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*chosen);
     }
-    if let Some(reason) = not_built(&format!("{path}: {text}")) {
-        return Err(reason);
+    if let Some(asked) = not_built(&format!("{path}: {text}")) {
+        return Err(Unusable { wrong: format!("{} is not built yet", asked.what), right: asked.instead.to_owned() });
     }
-    let right = match words
-        .iter()
-        .find(|word| folded(word) == folded(text) || strsim::jaro_winkler(&folded(word), &folded(text)) > ALIKE)
-    {
-        Some(word) => format!("write `{word}`"),
-        None => format!("write {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")),
+    let alike = |word: &str| strsim::jaro_winkler(&folded(word), &folded(text)) > ALIKE;
+    let right = match words.iter().find(|(word, _)| alike(word)) {
+        Some((word, _)) => format!("write `{word}`"),
+        None => format!("write {}", words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")),
     };
     Err(Unusable { wrong: format!("{} is not a choice here", quoted(text)), right })
 }
 
-fn not_built(key: &str) -> Option<Unusable> {
-    let asked = NOT_BUILT.iter().find(|asked| folded(asked.key) == folded(key))?;
-    Some(Unusable {
-        wrong: format!("{} is not built yet", asked.what),
-        right: format!("take it out: {}", asked.instead),
-    })
+fn not_built(key: &str) -> Option<&'static NotBuilt> {
+    NOT_BUILT.iter().find(|asked| folded(asked.key) == folded(key))
 }
 
 /// `emailDomains`, `email_domains` and `Email-Domains` alike.

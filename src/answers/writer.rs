@@ -1,7 +1,7 @@
 //! Writes answers as a commented file.
 
 use super::{
-    Answers, EmailClaim, HookPlacement, IssuerKind, Workload,
+    Answers, Workload,
     keys::{self, Absence, KEYS, Key, Shape},
 };
 use std::fmt::Write as _;
@@ -49,9 +49,9 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         ("registration.secretLifetime", bare(&registration.secret_lifetime)),
         ("registration.assignmentRequired", bare(&registration.assignment_required)),
         ("access.emailDomains", Value::List(access.email_domains.iter().map(ToString::to_string).collect())),
-        ("access.emailClaim", text(&email_claim(access.email_claim))),
+        ("access.emailClaim", text(&keys::word(keys::EMAIL_CLAIMS, &access.email_claim))),
         ("access.machines", bare(&access.machines)),
-        ("certificate.issuer.kind", text(&issuer_kind(certificate.issuer.kind))),
+        ("certificate.issuer.kind", text(&keys::word(keys::ISSUER_KINDS, &certificate.issuer.kind))),
         ("certificate.issuer.name", text(&certificate.issuer.name)),
         ("certificate.names", Value::List(certificate.names.iter().map(ToString::to_string).collect())),
         ("sessions.image", text(&sessions.image)),
@@ -59,33 +59,12 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         ("proxy.replicas", bare(&proxy.replicas)),
         ("proxy.sessionLifetime", bare(&proxy.session_lifetime)),
         ("proxy.sessionRefresh", bare(&proxy.session_refresh)),
-        ("hook", text(&hook_word(*hook))),
+        ("hook", text(&keys::word(keys::HOOKS, hook))),
     ]);
     if let Some(gateway) = gateway {
         entries.extend([("gateway.namespace", text(&gateway.namespace)), ("gateway.service", text(&gateway.service))]);
     }
     entries
-}
-
-fn email_claim(claim: EmailClaim) -> &'static str {
-    match claim {
-        EmailClaim::Email => "email",
-        EmailClaim::PreferredUsername => "preferred_username",
-    }
-}
-
-fn issuer_kind(kind: IssuerKind) -> &'static str {
-    match kind {
-        IssuerKind::ClusterIssuer => "ClusterIssuer",
-        IssuerKind::Issuer => "Issuer",
-    }
-}
-
-fn hook_word(hook: HookPlacement) -> &'static str {
-    match hook {
-        HookPlacement::Sidecar => "sidecar",
-        HookPlacement::Gateway => "gateway",
-    }
 }
 
 /// Writes the answers as a commented file that reads back as the same answers.
@@ -125,8 +104,8 @@ fn write_key(file: &mut String, key: &Key, entries: &[(&'static str, Value)]) {
         (_, Some(Value::Bare(bare))) => writeln!(file, "{before}{name}: {bare}"),
         (_, Some(Value::List(items))) if items.is_empty() => writeln!(file, "{before}{name}: []"),
         (_, Some(Value::List(items))) => {
-            let lines: String = items.iter().map(|item| format!("{before}  - {}\n", scalar(item))).collect();
-            write!(file, "{before}{name}:\n{lines}")
+            let _infallible = writeln!(file, "{before}{name}:");
+            items.iter().try_for_each(|item| writeln!(file, "{before}  - {}", scalar(item)))
         }
     };
 }
@@ -158,13 +137,10 @@ fn scalar(text: &str) -> String {
         && !text.ends_with([' ', ':'])
         && text.chars().all(plain)
         && !text.contains(": ");
-    if harmless {
-        // Words such as `yes` and numbers such as `1e3` look like text to us and not to others: serde-saphyr knows them.
-        if let Ok(written) = serde_saphyr::to_string(&text) {
-            if written.trim_end() == text {
-                return text.to_owned();
-            }
-        }
+    // Words such as `yes` look like text to us and not to others: serde-saphyr knows them.
+    let stays_text = || serde_saphyr::to_string(&text).is_ok_and(|written| written.trim_end() == text);
+    if harmless && stays_text() {
+        return text.to_owned();
     }
     // JSON's strings are YAML's double-quoted ones.
     serde_json::Value::from(text).to_string()

@@ -1,3 +1,5 @@
 //! Tests of the answers file as a whole.
 
+mod documentation;
+mod mistakes;
 mod round_trip;

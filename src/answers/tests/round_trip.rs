@@ -60,6 +60,55 @@ fn given_a_service_that_is_there_then_it_is_named() {
     assert_eq!(answers.gateway.unwrap().service.as_str(), "istio-ingressgateway");
 }
 
+#[test]
+fn given_windows_line_ends_and_a_byte_order_mark_then_the_answers_are_the_same() {
+    let windows = format!("\u{feff}{}", EXAMPLE.replace('\n', "\r\n"));
+    assert_eq!(read(&windows), read(EXAMPLE));
+}
+
+#[test]
+fn given_anchors_aliases_and_merge_keys_then_they_stand_for_what_they_name() {
+    let text = r#"
+version: 1
+application:
+  name: &name myapp
+  namespace: *name
+  host: &host myapp.cluster.example.com
+  deploy: {image: "docker.io/path/to/myapp:sometag"}
+certificate:
+  issuer:
+    <<: &issuer {kind: Issuer, name: elsewhere}
+    name: letsencrypt-production
+  names: [*host]
+"#;
+    let answers = read(text);
+    assert_eq!(answers.application.namespace.as_str(), "myapp");
+    assert_eq!(answers.certificate.names, ["myapp.cluster.example.com".parse().unwrap()]);
+    assert_eq!(answers.certificate.issuer.kind, IssuerKind::Issuer);
+    assert_eq!(answers.certificate.issuer.name.as_str(), "letsencrypt-production");
+}
+
+#[test]
+fn given_sections_with_every_key_off_then_they_mean_their_defaults() {
+    let text = format!("{MINIMAL}\nproxy:\n  # replicas: 2\nsessions:\naccess: {{}}\n");
+    assert_eq!(read(&text), read(MINIMAL));
+}
+
+#[test]
+fn given_numbers_and_words_as_names_then_they_stay_the_text_that_was_written() {
+    let text = MINIMAL.replace("sometag", "1.10").replace("  host", "  namespace: 1e3\n  host");
+    let answers = read(&text);
+    assert_eq!(answers.application.namespace.as_str(), "1e3");
+    let Workload::Deploy { image, .. } = answers.application.workload else { panic!() };
+    assert_eq!(image.tag(), Some("1.10"));
+}
+
+#[test]
+fn given_nesting_without_end_then_it_is_refused_and_nothing_overflows() {
+    let mistakes = parse(&"[".repeat(100_000), "f").unwrap_err();
+    assert_eq!(mistakes.list.len(), 1);
+}
+
 fn name<T: std::str::FromStr + std::fmt::Debug>(pattern: &'static str) -> impl Strategy<Value = T> {
     pattern.prop_filter_map("spelt right", |text| text.parse::<T>().ok())
 }
