@@ -5,9 +5,11 @@ mod discover;
 mod error;
 mod fields;
 mod kinds;
+mod live;
 pub mod mesh_config;
 mod objects;
 mod pods;
+mod rights;
 #[cfg(test)]
 mod test_server;
 mod wait;
@@ -15,8 +17,11 @@ mod wait;
 pub use connect::{ConnectError, Contexts, connect, contexts};
 pub use discover::{DiscoverError, DiscoverRequest};
 pub use error::{Attempt, Error, FieldOwner, InvalidField, MissingRight};
+pub use live::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, TokenRule, Unproven};
 pub use objects::{ObjectRef, Selection, Write};
 pub use pods::PodSummary;
+pub use rights::AccessQuestion;
+pub use wait::WaitError;
 
 use std::{sync::Arc, time::Duration};
 

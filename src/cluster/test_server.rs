@@ -25,11 +25,13 @@ pub(super) struct Seen {
 }
 
 type Answers = BTreeMap<String, VecDeque<(u16, Value)>>;
+type Rule = Arc<dyn Fn(&Seen) -> (u16, Value) + Send + Sync>;
 
 /// The server, and what it is told to answer.
 #[derive(Clone, Default)]
 pub(super) struct TestServer {
     answers: Arc<Mutex<Answers>>,
+    rules: Arc<Mutex<BTreeMap<String, Rule>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -37,6 +39,12 @@ impl TestServer {
     /// Answers `METHOD /path` (without the query) so; several answers are given one after the other, the last one for ever.
     pub(super) fn answer(self, request: &str, status: u16, body: Value) -> Self {
         self.answers.lock().unwrap().entry(request.to_owned()).or_default().push_back((status, body));
+        self
+    }
+
+    /// Answers `METHOD /path` as the rule says.
+    pub(super) fn answer_by(self, request: &str, rule: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) -> Self {
+        self.rules.lock().unwrap().insert(request.to_owned(), Arc::new(rule));
         self
     }
 
@@ -63,6 +71,12 @@ impl TestServer {
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    fn next(&self, request: &str) -> Option<(u16, Value)> {
+        let mut answers = self.answers.lock().unwrap();
+        let queue = answers.get_mut(request)?;
+        if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() }
     }
 
     /// Starts to listen and connects.
@@ -92,17 +106,20 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    server.seen.lock().unwrap().push(Seen {
+    let seen = Seen {
         method: method.to_string(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         headers,
         body,
-    });
-    let mut answers = server.answers.lock().unwrap();
-    let queue = answers.get_mut(&format!("{method} {}", uri.path()));
-    let found = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
-    let (status, body) = found.unwrap_or_else(|| (404, not_found()));
+    };
+    server.seen.lock().unwrap().push(seen.clone());
+    let request = format!("{method} {}", uri.path());
+    let rule = server.rules.lock().unwrap().get(&request).cloned();
+    let (status, body) = match rule {
+        Some(rule) => rule(&seen),
+        None => server.next(&request).unwrap_or_else(|| (404, not_found())),
+    };
     let status = StatusCode::from_u16(status).unwrap();
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     (status, [("content-type", "application/json")], Body::from(body)).into_response()

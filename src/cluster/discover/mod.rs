@@ -193,3 +193,6 @@ async fn list_served(
         None => Ok(Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,8 @@ const ENTRY: &str = "\
 ";
 
 fn entry(depth: usize) -> String {
-    ENTRY.lines().map(|line| format!("{}{line}\n", " ".repeat(depth))).collect()
+    let margin = " ".repeat(depth);
+    ENTRY.split_inclusive('\n').flat_map(|line| [margin.as_str(), line]).collect()
 }
 
 /// Name, the document, and the document with our entry.

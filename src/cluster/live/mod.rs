@@ -1,0 +1,279 @@
+//! What a proxy really does: the configuration that Envoy itself reports, read through the pod (design.md law 1).
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use super::{Attempt, Cluster, Error, PodSummary};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt, time::Duration};
+use tokio::io::DuplexStream;
+
+/// Envoy's admin port, open inside the pod only.
+const ADMIN_PORT: u16 = 15000;
+/// How long Envoy may take to report; a large mesh's dump is many megabytes.
+const DUMP_BUDGET: Duration = Duration::from_secs(30);
+/// More than any mesh's dump, and less than what would bring a laptop down.
+const DUMP_LIMIT: usize = 512 * 1024 * 1024;
+
+/// Names a policy: its namespace and its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl PolicyName {
+    /// Names a policy.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A call to an external authorizer before a request is let on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The provider's name, where this version of Istio writes it down (1.30 and later do).
+    pub provider: Option<String>,
+    /// Envoy's cluster that is asked, such as `outbound|80||myapp-oauth2-proxy.myapp.svc.cluster.local`.
+    pub cluster: String,
+    /// The CUSTOM policies whose rules decide when it is asked.
+    pub policies: BTreeSet<PolicyName>,
+    /// Whether a request passes when the authorizer cannot be reached.
+    pub fails_open: bool,
+}
+
+/// A check of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRule {
+    /// The issuer.
+    pub issuer: String,
+    /// The audiences; empty means any.
+    pub audiences: BTreeSet<String>,
+}
+
+/// What a policy does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyAction {
+    /// Lets through what matches, and nothing else.
+    Allow,
+    /// Refuses what matches.
+    Deny,
+    /// Only notes.
+    Log,
+}
+
+/// One way into a listener for HTTP: a filter chain and the filters that a request passes on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpChain {
+    /// The listener's name, such as `virtualInbound` or `0.0.0.0_8443`.
+    pub listener: String,
+    /// The TLS server names it is for; empty means any.
+    pub server_names: Vec<String>,
+    /// The calls to authorizers.
+    pub hooks: Vec<Hook>,
+    /// The checks of tokens.
+    pub token_rules: Vec<TokenRule>,
+    /// The policies in force.
+    pub policies: BTreeSet<(PolicyAction, PolicyName)>,
+    /// Whether everything a CUSTOM policy matches is refused because Istio could not make sense of its provider.
+    pub refuses_all: bool,
+}
+
+/// What a proxy really does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveConfiguration {
+    /// Every way in and out that speaks HTTP.
+    pub chains: Vec<HttpChain>,
+    /// The host names that routes are there for.
+    pub hosts: BTreeSet<String>,
+    /// What Envoy refused of its latest configuration, in its own words: it goes on with what it had.
+    pub rejected: Vec<String>,
+}
+
+/// Why a lock is not proven.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// The proxy has no way in for HTTP yet.
+    #[error("the proxy has no HTTP listener for incoming requests yet")]
+    NoWayIn,
+    /// A way in lacks it.
+    #[error("{lock} is not in force on listener {listener}{for_names} yet")]
+    Missing {
+        /// Which lock.
+        lock: String,
+        /// The listener.
+        listener: String,
+        /// The TLS server names of the way in, for a message.
+        for_names: String,
+    },
+    /// Istio refuses everything, because the provider is unknown to it or there are several.
+    #[error(
+        "Istio could not use the provider of a CUSTOM policy on listener {listener} and refuses what it matches; is the provider in the mesh configuration, and the only one for this workload?"
+    )]
+    BadProvider {
+        /// The listener.
+        listener: String,
+    },
+    /// It is there, but opens when the authorizer is away.
+    #[error("the hook on listener {listener} lets requests pass when the sign-in proxy is away")]
+    FailsOpen {
+        /// The listener.
+        listener: String,
+    },
+}
+
+impl LiveConfiguration {
+    /// The ways in: those of a sidecar's `virtualInbound`, else, at a gateway, every listener that is not Istio's own.
+    pub fn doors(&self) -> impl Iterator<Item = &HttpChain> {
+        let sidecar = self.chains.iter().any(|chain| chain.listener == "virtualInbound");
+        self.chains.iter().filter(move |chain| {
+            if sidecar { chain.listener == "virtualInbound" } else { !is_istios_own(&chain.listener) }
+        })
+    }
+
+    /// Proves that on every way in, `policy` has the authorizer behind the Service `host` asked.
+    pub fn prove_hook(&self, policy: &PolicyName, host: &str) -> Result<(), Unproven> {
+        self.prove(|door| {
+            if door.refuses_all {
+                return Err(Unproven::BadProvider { listener: door.listener.clone() });
+            }
+            let hook = door.hooks.iter().find(|hook| hook.policies.contains(policy) && asks(hook, host));
+            match hook {
+                Some(hook) if hook.fails_open => Err(Unproven::FailsOpen { listener: door.listener.clone() }),
+                Some(_) => Ok(()),
+                None => Err(missing(door, format!("the hook of policy {policy} to {host}"))),
+            }
+        })
+    }
+
+    /// Proves that on every way in, tokens of `issuer` for `audience` are checked and `policy` demands one.
+    pub fn prove_token_lock(&self, policy: &PolicyName, issuer: &str, audience: &str) -> Result<(), Unproven> {
+        self.prove(|door| {
+            let mut rules = door.token_rules.iter();
+            // A rule without audiences takes tokens meant for others, so it is not the one that was asked for.
+            if !rules.any(|rule| rule.issuer == issuer && rule.audiences.contains(audience)) {
+                return Err(missing(door, format!("the check of tokens from {issuer} for {audience}")));
+            }
+            if !door.policies.contains(&(PolicyAction::Allow, policy.clone())) {
+                return Err(missing(door, format!("the policy {policy} that demands a token")));
+            }
+            Ok(())
+        })
+    }
+
+    fn prove(&self, lock: impl Fn(&HttpChain) -> Result<(), Unproven>) -> Result<(), Unproven> {
+        let mut doors = self.doors().peekable();
+        if doors.peek().is_none() {
+            return Err(Unproven::NoWayIn);
+        }
+        doors.try_for_each(lock)
+    }
+}
+
+fn missing(door: &HttpChain, lock: String) -> Unproven {
+    let for_names =
+        if door.server_names.is_empty() { String::new() } else { format!(" ({})", door.server_names.join(", ")) };
+    Unproven::Missing { lock, listener: door.listener.clone(), for_names }
+}
+
+/// Envoy's clusters end in the Service's full name: `outbound|80||myapp-oauth2-proxy.myapp.svc.cluster.local`.
+fn asks(hook: &Hook, host: &str) -> bool {
+    hook.cluster.rsplit('|').next() == Some(host)
+}
+
+/// Health (15021), metrics (15090) and the agent's own.
+fn is_istios_own(listener: &str) -> bool {
+    listener.is_empty() || ["15021", "15090", "15020", "15012"].iter().any(|port| listener.ends_with(port))
+}
+
+impl Cluster {
+    /// Asks the Envoy in this pod for the configuration that it runs with.
+    pub async fn live_configuration(&self, pod: &PodSummary) -> Result<LiveConfiguration, Error> {
+        let attempt = Attempt {
+            verb: "create",
+            resource: "pods/portforward".to_owned(),
+            namespace: Some(pod.namespace.clone()),
+            name: Some(pod.name.clone()),
+            ..Attempt::default()
+        };
+        let failed = |what: String| Error::NotUnderstood {
+            server: self.server_url().to_owned(),
+            attempt: Box::new(attempt.clone()),
+            what: format!("the Envoy of pod {}/{}: {what}", pod.namespace, pod.name),
+        };
+        let pods: Api<Pod> = Api::namespaced(self.inner.client.clone(), &pod.namespace);
+        let forward = self.call(attempt.clone(), pods.portforward(&pod.name, &[ADMIN_PORT])).await?;
+        let mut forward = AbortedWhenDropped(forward);
+        let stream = forward.0.take_stream(ADMIN_PORT).ok_or_else(|| failed("no stream was opened".to_owned()))?;
+        let trouble = forward.0.take_error(ADMIN_PORT);
+        match tokio::time::timeout(DUMP_BUDGET, config_dump(stream)).await {
+            Ok(Ok(dump)) => Ok(parse::live_configuration(&dump)),
+            Ok(Err(cause)) => {
+                let told = match trouble {
+                    Some(trouble) => tokio::time::timeout(Duration::from_millis(200), trouble).await.ok().flatten(),
+                    None => None,
+                };
+                Err(failed(told.unwrap_or(cause)))
+            }
+            Err(_) => Err(Error::TimedOut {
+                server: self.server_url().to_owned(),
+                attempt: Box::new(attempt.clone()),
+                budget: DUMP_BUDGET,
+            }),
+        }
+    }
+}
+
+/// The library's task for a forward lives until the server closes it, which it may never do.
+struct AbortedWhenDropped(kube::api::Portforwarder);
+
+impl Drop for AbortedWhenDropped {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn config_dump(stream: DuplexStream) -> Result<Value, String> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let request = hyper::Request::get("/config_dump")
+        .header("host", "localhost")
+        .header("connection", "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let read = async {
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("it answered {status}"));
+        }
+        let body = Limited::new(response.into_body(), DUMP_LIMIT).collect().await.map_err(|error| error.to_string())?;
+        let body = body.to_bytes();
+        serde_json::from_slice(&body).map_err(|error| format!("its configuration is no JSON ({:?})", error.classify()))
+    };
+    tokio::pin!(read);
+    tokio::pin!(connection);
+    // Whoever drops this future drops the connection with it: no task is left behind.
+    tokio::select! {
+        biased;
+        answer = &mut read => answer,
+        ended = &mut connection => match ended {
+            Ok(()) => read.await,
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
