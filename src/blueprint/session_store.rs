@@ -26,8 +26,11 @@ pub(super) const PASSWORD_KEY: &str = "password";
 /// The user and group of the official images (domain.md 6).
 const USER: i64 = 999;
 
-/// The configuration comes over standard input and not as arguments, where `ps` would show the password.
-const START: &str = r#"exec "$(command -v valkey-server || command -v redis-server)" - <<CONFIGURATION
+/// The configuration comes over standard input and not as arguments, where `ps` would show the password. There is no `$(...)`
+/// in it, which Kubernetes would look at first.
+const START: &str = r#"server=redis-server
+command -v valkey-server > /dev/null && server=valkey-server
+exec "$server" - <<CONFIGURATION
 requirepass $REDIS_PASSWORD
 save ""
 appendonly no
@@ -37,8 +40,10 @@ maxmemory-policy volatile-lru
 CONFIGURATION
 "#;
 
-const ASK: &str =
-    r#"REDISCLI_AUTH="$REDIS_PASSWORD" "$(command -v valkey-cli || command -v redis-cli)" ping | grep -q PONG"#;
+const ASK: &str = r#"client=redis-cli
+command -v valkey-cli > /dev/null && client=valkey-cli
+REDISCLI_AUTH="$REDIS_PASSWORD" "$client" ping | grep -q PONG
+"#;
 
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
     let name = context.names.store.as_str();

@@ -1,0 +1,553 @@
+//! The traps that domain.md names. Each has a test that names it and falls into it when the guard is taken away.
+
+use crate::{
+    parts::{Parts, texts},
+    world,
+};
+use gatewright::{
+    answers::{Answers, EmailClaim, HookPlacement, names::Lifetime},
+    blueprint::{Known, PartBody, RegistrationPart, Wave},
+    facts::{NamespaceFacts, OutboundPolicy},
+    secret::Fingerprint,
+};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0";
+
+fn example() -> Parts {
+    Parts::of(&world::answers(), &world::facts(28), &world::registered())
+}
+
+fn with_answers(change: impl FnOnce(&mut Answers)) -> Parts {
+    let mut answers = world::answers();
+    change(&mut answers);
+    Parts::of(&answers, &world::facts(28), &world::registered())
+}
+
+fn at_gateway() -> Parts {
+    with_answers(|answers| answers.hook = HookPlacement::Gateway)
+}
+
+#[test]
+fn trap_202_is_a_denial_so_the_proxy_answers_200_and_is_not_asked_at_its_auth_path() {
+    let parts = example();
+    assert_eq!(parts.configuration()["upstreams"].to_string(), r#"["static://200"]"#);
+    assert_eq!(parts.check().get("pathPrefix"), None);
+}
+
+#[test]
+fn trap_health_paths_answer_200_to_anybody_so_they_lie_under_the_prefix_that_is_never_the_applications() {
+    let configuration = example().configuration();
+    for key in ["ping_path", "ready_path"] {
+        assert!(configuration[key].as_str().unwrap().starts_with("/oauth2/"), "{key}");
+    }
+}
+
+#[test]
+fn trap_reserved_paths_are_routed_to_the_proxy_before_anything_else() {
+    for parts in [example(), at_gateway()] {
+        let first = &parts.routes()[0];
+        assert_eq!(first["match"], json!([{"uri": {"prefix": "/oauth2/"}}, {"uri": {"exact": "/robots.txt"}}]));
+        assert_eq!(first["route"][0]["destination"]["host"], "myapp-oauth2-proxy.myapp.svc.cluster.local");
+    }
+}
+
+#[test]
+fn trap_reserved_paths_never_reach_the_application_by_another_road() {
+    let parts = example();
+    let refused = &parts.one("AuthorizationPolicy", "myapp-no-token")["spec"]["rules"][2];
+    assert_eq!(*refused, json!({"to": [{"operation": {"paths": ["/oauth2/*", "/robots.txt"]}}]}));
+    // The hook in the sidecar leaves nothing out: an exempted prefix would be open to callers that come by another road.
+    assert_eq!(parts.policies("CUSTOM")[0]["spec"]["rules"], json!([{}]));
+}
+
+#[test]
+fn trap_what_the_gateway_exempts_is_what_is_routed_to_the_proxy_with_the_same_prefix() {
+    let parts = at_gateway();
+    let exempted = json!(["/oauth2/*", "/robots.txt"]);
+    assert_eq!(parts.policies("CUSTOM")[0]["spec"]["rules"][0]["to"][0]["operation"]["notPaths"], exempted);
+    for rule in parts.policies("DENY")[0]["spec"]["rules"].as_array().unwrap() {
+        assert_eq!(rule["to"][0]["operation"]["notPaths"], exempted);
+    }
+    assert_eq!(parts.routes()[0]["match"], json!([{"uri": {"prefix": "/oauth2/"}}, {"uri": {"exact": "/robots.txt"}}]));
+}
+
+#[test]
+fn trap_wildcard_headers_are_forged_so_each_header_of_the_check_is_named_and_none_misleads() {
+    for minor in [9, 10, 14, 28] {
+        let parts = Parts::of(&world::answers(), &world::facts(minor), &world::registered());
+        for list in ["includeRequestHeadersInCheck", "includeHeadersInCheck", "headersToUpstreamOnAllow"] {
+            for header in texts(&parts.check()[list]) {
+                assert!(!header.contains('*'), "{list}: {header}");
+                assert!(!["x-forwarded-uri", "x-forwarded-host", "x-auth-request-redirect"].contains(&header));
+            }
+        }
+    }
+}
+
+#[test]
+fn trap_the_check_carries_what_sign_in_needs() {
+    let parts = example();
+    let carried = texts(&parts.check()["includeRequestHeadersInCheck"]);
+    // Without the cookie: an endless loop. Without `accept`: scripts are sent to a sign-in page. Without `authorization`:
+    // no client_credentials.
+    for header in ["cookie", "accept", "authorization"] {
+        assert!(carried.contains(&header), "{header}");
+    }
+    assert_eq!(parts.check().get("headersToDownstreamOnDeny"), None, "unset passes Location and Set-Cookie on");
+}
+
+#[test]
+fn trap_the_fields_of_the_check_are_those_that_the_istio_line_knows() {
+    let keys = |minor| {
+        let parts = Parts::of(&world::answers(), &world::facts(minor), &world::registered());
+        parts.check().as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert!(keys(9).contains(&"includeHeadersInCheck".to_owned()) && !keys(9).contains(&"timeout".to_owned()));
+    assert!(keys(10).contains(&"includeRequestHeadersInCheck".to_owned()) && keys(10).contains(&"timeout".to_owned()));
+    assert!(!keys(13).contains(&"headersToDownstreamOnAllow".to_owned()));
+    assert!(keys(14).contains(&"headersToDownstreamOnAllow".to_owned()));
+}
+
+#[test]
+fn trap_a_refreshed_cookie_is_lost_unless_it_is_passed_on_with_a_yes() {
+    assert_eq!(example().check()["headersToDownstreamOnAllow"], json!(["set-cookie"]));
+}
+
+#[test]
+fn trap_the_check_has_time_to_redeem_a_code_and_fails_closed() {
+    let parts = example();
+    assert_eq!(parts.check()["timeout"], "10s");
+    assert_eq!(parts.check()["failOpen"], false);
+}
+
+#[test]
+fn trap_one_custom_provider_a_workload_so_there_is_exactly_one_custom_policy_with_our_own_name() {
+    for parts in [example(), at_gateway()] {
+        let policies = parts.policies("CUSTOM");
+        assert_eq!(policies.len(), 1);
+        assert_eq!(policies[0]["spec"]["provider"]["name"], parts.provider().entry["name"]);
+    }
+}
+
+#[test]
+fn trap_two_installations_never_share_a_provider_name() {
+    let name = |namespace: &str, app: &str| {
+        let mut answers = world::answers();
+        answers.application.namespace = namespace.parse().unwrap();
+        answers.application.name = app.parse().unwrap();
+        let parts = Parts::of(&answers, &world::facts(28), &world::registered());
+        let name = parts.provider().entry["name"].as_str().unwrap().to_owned();
+        // The pattern is enforced from Istio 1.30 on (domain.md 4.1).
+        assert!(name.len() <= 63 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+        name
+    };
+    assert_eq!(name("myapp", "myapp"), "gatewright-myapp-myapp");
+    assert_ne!(name("a-b", "c"), name("a", "b-c"));
+    let long = "n".repeat(63);
+    assert_ne!(name(&long, &"a".repeat(40)), name(&long, &"b".repeat(40)));
+}
+
+#[test]
+fn trap_http2_connections_are_re_used_for_every_name_of_a_certificate_so_a_wildcard_has_one_wildcard_server() {
+    let parts = example();
+    let servers = parts.one("Gateway", "myapp")["spec"]["servers"].as_array().unwrap();
+    assert_eq!(servers.len(), 1);
+    assert_eq!(servers[0]["hosts"], json!(["*.cluster.example.com"]));
+    let exact = with_answers(|answers| answers.certificate.names = vec!["myapp.cluster.example.com".parse().unwrap()]);
+    assert_eq!(exact.one("Gateway", "myapp")["spec"]["servers"][0]["hosts"], json!(["myapp.cluster.example.com"]));
+}
+
+#[test]
+fn trap_app_only_tokens_have_no_address_so_the_proxy_lets_all_pass_and_the_token_lock_asks_for_the_role() {
+    let parts = example();
+    assert_eq!(parts.configuration()["email_domains"].to_string(), r#"["*"]"#);
+    let admitted: Vec<_> = parts.one("AuthorizationPolicy", "myapp-token")["spec"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["when"].clone())
+        .collect();
+    assert_eq!(
+        admitted,
+        [
+            json!([{"key": "request.auth.claims[email]", "values": ["*@example.com"]}]),
+            json!([{"key": "request.auth.claims[roles]", "values": ["App.Access"]}]),
+        ]
+    );
+}
+
+#[test]
+fn trap_any_application_of_the_tenant_gets_a_token_so_without_machines_a_person_is_demanded() {
+    let parts = with_answers(|answers| {
+        answers.access.machines = false;
+        answers.access.email_domains.clear();
+        answers.access.email_claim = EmailClaim::PreferredUsername;
+    });
+    let rules = &parts.one("AuthorizationPolicy", "myapp-token")["spec"]["rules"];
+    assert_eq!(rules.as_array().unwrap().len(), 1);
+    assert_eq!(rules[0]["when"], json!([{"key": "request.auth.claims[preferred_username]", "values": ["*"]}]));
+    assert_eq!(parts.configuration()["oidc_email_claim"].as_str(), Some("preferred_username"));
+    assert!(!parts.0.iter().any(|part| part.id.0 == "entra/role-assignment"));
+}
+
+#[test]
+fn given_no_machines_then_the_proxy_itself_asks_for_the_domains() {
+    let parts = with_answers(|answers| answers.access.machines = false);
+    assert_eq!(parts.configuration()["email_domains"].to_string(), r#"["example.com"]"#);
+}
+
+#[test]
+fn trap_request_authentication_alone_lets_requests_without_a_token_pass() {
+    let parts = example();
+    let principal = json!([format!("{ISSUER}/*")]);
+    for rule in parts.one("AuthorizationPolicy", "myapp-token")["spec"]["rules"].as_array().unwrap() {
+        assert_eq!(rule["from"][0]["source"]["requestPrincipals"], principal);
+    }
+}
+
+#[test]
+fn trap_another_allow_policy_undoes_ours_so_the_same_strangers_are_refused_outright() {
+    let parts = example();
+    let rules = &parts.one("AuthorizationPolicy", "myapp-no-token")["spec"]["rules"];
+    assert_eq!(parts.one("AuthorizationPolicy", "myapp-no-token")["spec"]["action"], "DENY");
+    assert_eq!(rules[0], json!({"from": [{"source": {"notRequestPrincipals": [format!("{ISSUER}/*")]}}]}));
+    assert_eq!(
+        rules[1],
+        json!({"when": [
+            {"key": "request.auth.claims[email]", "notValues": ["*@example.com"]},
+            {"key": "request.auth.claims[roles]", "notValues": ["App.Access"]},
+        ]})
+    );
+}
+
+#[test]
+fn trap_the_token_is_for_this_application_alone_and_reaches_it() {
+    let parts = example();
+    let rule = &parts.all("RequestAuthentication")[0]["spec"]["jwtRules"][0];
+    assert_eq!(rule["issuer"], ISSUER, "the v2 issuer has no final slash");
+    assert_eq!(rule["audiences"], json!([world::CLIENT_ID]));
+    assert_eq!(rule["forwardOriginalToken"], true);
+}
+
+#[test]
+fn trap_a_gateway_serves_other_hosts_so_no_lock_there_touches_them() {
+    let parts = at_gateway();
+    let ours = json!(["myapp.cluster.example.com", "myapp.cluster.example.com:*"]);
+    let at_gateway = |object: &&Value| object["metadata"]["namespace"] == "istio-system";
+    for policy in parts.all("AuthorizationPolicy").into_iter().filter(at_gateway) {
+        assert_ne!(policy["spec"]["action"], "ALLOW", "what no ALLOW policy matches is refused, on every host");
+        for rule in policy["spec"]["rules"].as_array().unwrap() {
+            assert_eq!(rule["to"][0]["operation"]["hosts"], ours, "Envoy compares the port and ignores it in routing");
+        }
+    }
+    let rule = &parts.all("RequestAuthentication")[0]["spec"]["jwtRules"][0];
+    assert_eq!(rule["fromHeaders"], json!([{"name": "x-gatewright-token", "prefix": "Bearer "}]));
+}
+
+#[test]
+fn trap_a_client_sends_identity_headers_itself_so_the_route_takes_them_away_before_the_sidecar() {
+    let parts = example();
+    let route = &parts.routes()[1];
+    let removed = texts(&route["headers"]["request"]["remove"]);
+    for header in texts(&parts.check()["headersToUpstreamOnAllow"]) {
+        assert_eq!(removed.contains(&header), header != "authorization", "{header}");
+    }
+    for suffix in ["user", "email", "groups", "preferred-username", "access-token"] {
+        assert!(removed.contains(&format!("x-forwarded-{suffix}").as_str()), "{suffix}");
+        assert!(removed.contains(&format!("x-auth-request-{suffix}").as_str()), "{suffix}");
+    }
+}
+
+#[test]
+fn trap_the_route_comes_after_the_gateways_hook_so_there_the_headers_go_before_it() {
+    let parts = at_gateway();
+    let kept = texts(&parts.routes()[1]["headers"]["request"]["remove"]);
+    for header in texts(&parts.check()["headersToUpstreamOnAllow"]) {
+        assert!(!kept.contains(&header), "the hook has just set {header}");
+    }
+    let patches = parts.one("EnvoyFilter", "gatewright-myapp-myapp-headers")["spec"]["configPatches"].clone();
+    assert_eq!(patches[0]["patch"]["operation"], "INSERT_FIRST");
+    let code = patches[0]["patch"]["value"]["typed_config"]["inline_code"].as_str().unwrap();
+    for header in texts(&parts.check()["headersToUpstreamOnAllow"]) {
+        assert_eq!(code.contains(&format!("remove(\"{header}\")")), header != "authorization", "{header}");
+    }
+    assert!(code.contains(r#"if host ~= "myapp.cluster.example.com" then"#));
+}
+
+#[test]
+fn trap_sign_in_believes_forwarded_headers_so_those_that_mislead_are_taken_away() {
+    let removed = texts(&example().routes()[0]["headers"]["request"]["remove"]).join(" ");
+    assert_eq!(removed, "x-auth-request-redirect x-forwarded-host x-forwarded-uri");
+}
+
+#[test]
+fn trap_a_pod_that_comes_back_without_its_sidecar_is_unreachable_instead_of_open() {
+    let parts = example();
+    let rule = &parts.one("DestinationRule", "myapp")["spec"];
+    assert_eq!(rule["host"], "myapp.myapp.svc.cluster.local");
+    assert_eq!(rule["trafficPolicy"]["tls"]["mode"], "ISTIO_MUTUAL");
+}
+
+#[test]
+fn trap_whoever_reaches_the_proxy_is_believed_so_only_the_gateway_and_the_application_do() {
+    let parts = example();
+    let principals = |name: &str| {
+        parts.one("AuthorizationPolicy", name)["spec"]["rules"][0]["from"][0]["source"]["principals"].clone()
+    };
+    assert_eq!(
+        principals("myapp-oauth2-proxy"),
+        json!([
+            "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account",
+            "cluster.local/ns/myapp/sa/myapp"
+        ])
+    );
+    assert_eq!(principals("myapp-sessions"), json!(["cluster.local/ns/myapp/sa/myapp-oauth2-proxy"]));
+    for name in ["myapp-oauth2-proxy", "myapp-sessions"] {
+        assert_eq!(parts.one("PeerAuthentication", name)["spec"]["mtls"]["mode"], "STRICT");
+        let account = &parts.one("Deployment", name)["spec"]["template"]["spec"]["serviceAccountName"];
+        assert_eq!(account, name);
+    }
+}
+
+#[test]
+fn trap_locks_at_the_gateway_are_passed_by_inside_the_mesh_so_only_the_gateway_reaches_the_application() {
+    let parts = at_gateway();
+    let policy = &parts.one("AuthorizationPolicy", "myapp-gateway-only")["spec"];
+    assert_eq!(
+        policy["rules"],
+        json!([{"from": [{"source": {"principals": [
+            "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"
+        ]}}]}])
+    );
+}
+
+#[test]
+fn trap_registry_only_meshes_let_nothing_out_so_sign_in_is_registered_for_the_cloud_in_question() {
+    let mut facts = world::facts(28);
+    assert!(Parts::of(&world::answers(), &facts, &world::registered()).all("ServiceEntry").is_empty());
+    facts.cluster.istio.outbound = OutboundPolicy::RegistryOnly;
+    facts.tenant.cloud = world::us_government();
+    let parts = Parts::of(&world::answers(), &facts, &world::registered());
+    let entry = &parts.all("ServiceEntry")[0]["spec"];
+    assert_eq!(entry["hosts"], json!(["graph.microsoft.us", "login.microsoftonline.us"]));
+    assert_eq!(entry["ports"], json!([{"number": 443, "name": "tls-443", "protocol": "TLS"}]));
+    assert_eq!(entry["exportTo"], json!(["."]));
+}
+
+#[test]
+fn trap_a_custom_cloud_may_use_other_ports() {
+    let mut facts = world::facts(28);
+    facts.cluster.istio.outbound = OutboundPolicy::RegistryOnly;
+    facts.tenant.cloud =
+        world::cloud("practice", "https://localhost:28443/", "https://localhost:28444", "https://localhost:28445");
+    let parts = Parts::of(&world::answers(), &facts, &world::registered());
+    let entry = &parts.all("ServiceEntry")[0]["spec"];
+    assert_eq!(entry["hosts"], json!(["localhost"]));
+    assert_eq!(entry["ports"][1]["number"], 28444);
+    let configuration = parts.configuration();
+    assert_eq!(configuration["provider"].as_str(), Some("oidc"));
+    let issuer = format!("https://localhost:28443/{}/v2.0", world::TENANT);
+    assert_eq!(configuration["oidc_issuer_url"].as_str(), Some(issuer.as_str()));
+}
+
+#[test]
+fn trap_entra_id_knows_the_public_cloud_alone() {
+    let provider = |cloud: Option<_>| {
+        let mut facts = world::facts(28);
+        if let Some(cloud) = cloud {
+            facts.tenant.cloud = cloud;
+        }
+        let parts = Parts::of(&world::answers(), &facts, &world::registered());
+        parts.configuration()["provider"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(provider(None), "entra-id");
+    assert_eq!(provider(Some(world::us_government())), "oidc");
+}
+
+#[test]
+fn trap_the_sidecar_may_start_later_than_the_proxy_whose_first_request_is_fatal() {
+    let parts = example();
+    let annotations = &parts.one("Deployment", "myapp-oauth2-proxy")["spec"]["template"]["metadata"]["annotations"];
+    let held: Value = serde_json::from_str(annotations["proxy.istio.io/config"].as_str().unwrap()).unwrap();
+    assert_eq!(held, json!({"holdApplicationUntilProxyStarts": true}));
+}
+
+#[test]
+fn trap_go_knows_no_days_and_a_refresh_needs_a_refresh_token() {
+    let parts = with_answers(|answers| {
+        answers.proxy.session_lifetime = Lifetime::days(2);
+        answers.proxy.session_refresh = Lifetime::minutes(45);
+    });
+    let configuration = parts.configuration();
+    assert_eq!(configuration["cookie_expire"].as_str(), Some("48h"));
+    assert_eq!(configuration["cookie_refresh"].as_str(), Some("45m"));
+    assert!(configuration["scope"].as_str().unwrap().split(' ').any(|scope| scope == "offline_access"));
+}
+
+#[test]
+fn trap_header_based_bypass_needs_skipped_routes_and_untrusted_proxies_and_there_are_none() {
+    let configuration = example().configuration();
+    assert!(configuration.keys().all(|key| !key.starts_with("skip_auth")));
+    let trusted = configuration["trusted_proxy_ips"].as_array().unwrap();
+    assert!(trusted.iter().all(|range| !range.as_str().unwrap().ends_with("/0")));
+}
+
+#[test]
+fn trap_a_host_cookie_has_no_domain_and_the_redirect_is_explicit() {
+    let configuration = example().configuration();
+    assert!(configuration["cookie_name"].as_str().unwrap().starts_with("__Host-"));
+    assert!(!configuration.contains_key("cookie_domains"));
+    assert_eq!(configuration["cookie_secure"].as_bool(), Some(true));
+    assert_ne!(configuration["cookie_samesite"].as_str(), Some("strict"), "strict breaks the callback");
+    let redirect = "https://myapp.cluster.example.com/oauth2/callback";
+    assert_eq!(configuration["redirect_url"].as_str(), Some(redirect));
+}
+
+#[test]
+fn trap_parallel_requests_overwrite_one_csrf_cookie_and_many_overflow_the_headers() {
+    let configuration = example().configuration();
+    assert_eq!(configuration["cookie_csrf_per_request"].as_bool(), Some(true));
+    assert_eq!(configuration["cookie_csrf_per_request_limit"].as_integer(), Some(10));
+}
+
+#[test]
+fn trap_an_unknown_key_is_fatal_so_an_older_image_gets_the_keys_it_knows() {
+    let keys = |image: &str| {
+        let parts = with_answers(|answers| answers.proxy.image = image.parse().unwrap());
+        parts.configuration().keys().cloned().collect::<Vec<_>>()
+    };
+    let newest = "trusted_proxy_ips".to_owned();
+    assert!(!keys("quay.io/oauth2-proxy/oauth2-proxy:v7.15.1").contains(&newest));
+    let digest = format!("oauth2-proxy@sha256:{}", "0".repeat(64));
+    for image in ["oauth2-proxy:v7.15.2", "oauth2-proxy:v7.16.0-alpine", "oauth2-proxy:latest", &digest] {
+        assert!(keys(image).contains(&newest), "{image}");
+    }
+}
+
+#[test]
+fn trap_pods_do_not_see_a_changed_secret_or_configuration_so_their_template_changes() {
+    let template = |parts: &Parts| {
+        parts.one("Deployment", "myapp-oauth2-proxy")["spec"]["template"]["metadata"]["annotations"].clone()
+    };
+    let before = template(&example());
+    let other_config = with_answers(|answers| answers.proxy.session_refresh = Lifetime::minutes(30));
+    assert_ne!(template(&other_config)["gatewright.dev/checksum-config"], before["gatewright.dev/checksum-config"]);
+    for (secret, annotation) in [("myapp-oauth2-proxy", "credentials"), ("myapp-sessions", "sessions")] {
+        let mut existing = world::registered();
+        let fingerprint = Fingerprint::of(b"of other values");
+        existing.secret_fingerprints.insert(secret.to_owned(), fingerprint.clone());
+        let parts = Parts::of(&world::answers(), &world::facts(28), &existing);
+        let annotation = format!("gatewright.dev/checksum-{annotation}");
+        assert_eq!(template(&parts)[&annotation], fingerprint.to_string().as_str());
+    }
+}
+
+#[test]
+fn trap_the_password_of_the_store_is_not_among_its_arguments() {
+    let parts = example();
+    let container = &parts.one("Deployment", "myapp-sessions")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container.get("args"), None);
+    for argument in texts(&container["command"]) {
+        assert!(!argument.contains("$("), "Kubernetes would put values in: {argument}");
+    }
+    assert_eq!(container["env"][0]["valueFrom"]["secretKeyRef"], json!({"name": "myapp-sessions", "key": "password"}));
+}
+
+#[test]
+fn trap_the_application_gets_its_pods_after_its_locks_and_its_routes_after_both() {
+    let parts = example();
+    let wave = |id: &str| parts.0.iter().find(|part| part.id.0 == id).unwrap().wave;
+    let pods = wave("cluster/apps/Deployment/myapp/myapp");
+    for lock in [
+        "cluster/security.istio.io/AuthorizationPolicy/myapp/myapp-sign-in",
+        "cluster/security.istio.io/AuthorizationPolicy/myapp/myapp-no-token",
+        "cluster/security.istio.io/AuthorizationPolicy/myapp/myapp-token",
+        "cluster/security.istio.io/RequestAuthentication/myapp/myapp-token",
+        "cluster/networking.istio.io/DestinationRule/myapp/myapp",
+    ] {
+        assert!(wave(lock) < pods, "{lock}");
+    }
+    assert!(pods < Wave::Routes);
+}
+
+#[test]
+fn trap_a_certificate_is_read_from_the_gateways_own_namespace() {
+    let mut facts = world::facts(28);
+    facts.cluster.gateway.namespace = "aks-istio-ingress".to_owned();
+    let parts = Parts::of(&world::answers(), &facts, &world::registered());
+    let certificate = parts.all("Certificate")[0];
+    assert_eq!(certificate["metadata"]["namespace"], "aks-istio-ingress");
+    let shown = &parts.one("Gateway", "myapp")["spec"]["servers"][0]["tls"]["credentialName"];
+    assert_eq!(*shown, certificate["spec"]["secretName"]);
+}
+
+#[test]
+fn trap_the_namespace_of_somebody_else_is_left_as_it_is() {
+    let mut facts = world::facts(28);
+    for injected in [true, false] {
+        facts.cluster.application.namespace = NamespaceFacts::Foreign { injected };
+        let parts = Parts::of(&world::answers(), &facts, &world::registered());
+        assert!(parts.all("Namespace").is_empty());
+        for deployment in parts.all("Deployment") {
+            assert_eq!(deployment["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"], "true");
+        }
+    }
+}
+
+#[test]
+fn trap_a_control_plane_with_a_revision_ignores_the_usual_label() {
+    let mut facts = world::facts(28);
+    facts.cluster.istio.injection_label = ("istio.io/rev".to_owned(), "asm-1-28".to_owned());
+    let parts = Parts::of(&world::answers(), &facts, &world::registered());
+    let labels = &parts.one("Namespace", "myapp")["metadata"]["labels"];
+    assert_eq!(labels["istio.io/rev"], "asm-1-28");
+    assert_eq!(labels.get("istio-injection"), None, "both labels at once are an error of their own");
+    let pods = &parts.one("Deployment", "myapp")["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(pods["istio.io/rev"], "asm-1-28");
+}
+
+#[test]
+fn trap_somebodys_service_may_select_our_pods_so_they_carry_no_label_beyond_their_own() {
+    for deployment in example().all("Deployment") {
+        let labels = deployment["spec"]["template"]["metadata"]["labels"].as_object().unwrap();
+        let keys: Vec<_> = labels.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["app.kubernetes.io/name", "sidecar.istio.io/inject"]);
+    }
+}
+
+#[test]
+fn given_an_existing_service_then_the_locks_select_by_its_selector_and_the_proxy_answers_its_accounts() {
+    let facts = world::facts_with_existing_service(28);
+    let parts = Parts::of(&world::answers_for_existing_service(), &facts, &world::registered());
+    let selector = json!({"app": "shop", "tier": "web"});
+    for object in [parts.policies("CUSTOM")[0], parts.policies("DENY")[0], parts.all("RequestAuthentication")[0]] {
+        assert_eq!(object["spec"]["selector"]["matchLabels"], selector);
+    }
+    let callers = &parts.one("AuthorizationPolicy", "myapp-oauth2-proxy")["spec"]["rules"][0]["from"][0]["source"];
+    assert_eq!(texts(&callers["principals"]).len(), 3);
+    assert_eq!(parts.routes()[1]["route"][0]["destination"]["host"], "shop.myapp.svc.cluster.local");
+    assert!(parts.all("Deployment").iter().all(|deployment| deployment["metadata"]["name"] != "myapp"));
+}
+
+#[test]
+fn given_a_second_look_then_the_ids_of_scope_and_role_are_the_same_and_differ_between_installations() {
+    let ids = |app: &str| {
+        let parts = with_answers(|answers| answers.application.name = app.parse().unwrap());
+        let found = parts.0.iter().find_map(|part| match &part.body {
+            PartBody::Registration(RegistrationPart::Application { scope, role, .. }) => Some((scope.1, role.1)),
+            _ => None,
+        });
+        found.unwrap()
+    };
+    assert_eq!(ids("myapp"), ids("myapp"));
+    assert_ne!(ids("myapp").0, ids("myapp").1);
+    assert_ne!(ids("myapp"), ids("other"));
+}
+
+#[test]
+fn given_no_registration_yet_then_what_only_entra_knows_is_named_as_still_to_come() {
+    let parts = Parts::of(&world::answers(), &world::facts(28), &world::nothing());
+    let Known::Later(when) = world::nothing().registered else { panic!("nothing is registered") };
+    assert_eq!(parts.configuration()["client_id"].as_str(), Some(format!("‹{when}›").as_str()));
+}
