@@ -179,3 +179,151 @@ fn kill_this_process() {
 fn kill_this_process() {
     std::process::abort();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, Shared, StopCaller};
+    use crate::practice::authority::Authority;
+    use crate::practice::faults::Faults;
+    use crate::practice::journal::{Journal, Server};
+    use crate::practice::keeper::{Half, Keeper};
+    use crate::practice::listeners::{Listeners, Served};
+    use crate::practice::scenario::Scenario;
+    use crate::practice::state::{CLUSTER, StatePlace, Store, TENANT};
+    use axum::Router;
+    use serde_json::{Value, json};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+    use tokio::sync::watch;
+
+    /// One server whose every POST counts up, behind the gate and TLS.
+    struct Counter {
+        url: String,
+        client: reqwest::Client,
+        counted: Arc<AtomicU64>,
+        journal: Journal,
+        _served: Served,
+    }
+
+    impl Counter {
+        fn start(server: Server, faults: &str, stop: StopCaller, folder: &Path) -> Self {
+            crate::tls::install_provider();
+            let text = format!("title: t\nabout: a\nfaults:{faults}\n");
+            let scenario = Scenario::parse("test", &text, "test").unwrap();
+            let counted = Arc::new(AtomicU64::new(0));
+            let (changes, changed) = watch::channel(0);
+            let (count, read) = (Arc::clone(&counted), Arc::clone(&counted));
+            let post = move || async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                changes.send_modify(|change| *change += 1);
+                "counted"
+            };
+            let router = Router::new().fallback(axum::routing::get(|| async { "read" }).post(post));
+            let store = Store::open(&StatePlace::Folder(folder.to_owned())).unwrap();
+            let tenant = Half::new(TENANT, watch::channel(0).1, || Value::Null);
+            let cluster = Half::new(CLUSTER, changed, move || json!(read.load(Ordering::SeqCst)));
+            let journal = Journal::default();
+            let shared = Shared {
+                journal: journal.clone(),
+                faults: Faults::new(scenario.faults),
+                keeper: Keeper::new(store, tenant, cluster),
+                stop,
+                kubernetes_token: "right".into(),
+            };
+            let authority = Authority::generate().unwrap();
+            let listeners = Listeners::passing().unwrap();
+            let url = format!("https://localhost:{}/", listeners.ports().unwrap().graph);
+            let [_, (_, listener), ..] = listeners.into_each();
+            let gate = Gate::new(server, router, Arc::new(shared));
+            let served = Served::start(listener, authority.server_configuration().unwrap(), gate).unwrap();
+            let trusted = reqwest::Certificate::from_pem(authority.certificate_pem().as_bytes()).unwrap();
+            let client = reqwest::Client::builder().tls_certs_merge([trusted]).no_proxy().build().unwrap();
+            Self { url, client, counted, journal, _served: served }
+        }
+
+        async fn post(&self) -> Result<u16, reqwest::Error> {
+            self.client.post(&self.url).send().await.map(|response| response.status().as_u16())
+        }
+    }
+
+    fn on_disk(folder: &Path) -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(CLUSTER)).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn given_a_change_when_it_is_answered_then_it_is_on_disk_and_in_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let counter = Counter::start(Server::Graph, " []", StopCaller::default(), folder.path());
+        assert_eq!(counter.post().await.unwrap(), 200);
+        assert_eq!(on_disk(folder.path()), json!(1));
+        let entries = counter.journal.since(0);
+        assert_eq!(entries.len(), 1);
+        assert_eq!((entries[0].status, entries[0].wrote), (Some(200), true));
+    }
+
+    #[tokio::test]
+    async fn given_a_refusal_when_it_strikes_then_nothing_changes_and_its_headers_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = "\n- when: {nth: 2}\n  then: {fail: {status: 429, headers: {Retry-After: '7'}}}";
+        let counter = Counter::start(Server::Graph, faults, StopCaller::default(), folder.path());
+        assert_eq!(counter.post().await.unwrap(), 200);
+        let refused = counter.client.post(&counter.url).send().await.unwrap();
+        assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+        assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "TooManyRequests");
+        assert_eq!(counter.post().await.unwrap(), 200);
+        assert_eq!(counter.counted.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn given_cuts_when_they_strike_then_only_the_one_after_has_taken_effect() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = "\n- when: {nth: 1}\n  then: {cut: before}\n- when: {nth: 2}\n  then: {cut: after}";
+        let counter = Counter::start(Server::Kubernetes, faults, StopCaller::default(), folder.path());
+        let asked = || counter.client.post(&counter.url).bearer_auth("right").send();
+        assert!(asked().await.is_err());
+        assert_eq!(counter.counted.load(Ordering::SeqCst), 0);
+        assert!(asked().await.is_err());
+        assert_eq!(on_disk(folder.path()), json!(1));
+        assert!(counter.journal.since(0).iter().all(|entry| entry.status.is_none()));
+    }
+
+    #[tokio::test]
+    async fn given_a_stop_when_it_strikes_then_the_change_is_kept_and_no_answer_ever_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stopped, mut seen) = watch::channel(false);
+        let stop = StopCaller::Call(Arc::new(move || {
+            stopped.send_replace(true);
+        }));
+        let counter = Counter::start(Server::Graph, "\n- then: {stop: after}", stop, folder.path());
+        let mut asked = Box::pin(counter.post());
+        tokio::select! {
+            answer = &mut asked => panic!("answered: {answer:?}"),
+            stopped = seen.wait_for(|stopped| *stopped) => { stopped.unwrap(); }
+        }
+        assert_eq!(on_disk(folder.path()), json!(1));
+        assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn given_a_delay_when_it_strikes_then_the_answer_is_late() {
+        let folder = tempfile::tempdir().unwrap();
+        let counter = Counter::start(Server::Graph, "\n- then: {delay: 300ms}", StopCaller::default(), folder.path());
+        let asked = std::time::Instant::now();
+        assert_eq!(counter.post().await.unwrap(), 200);
+        assert!(asked.elapsed() >= Duration::from_millis(300));
+    }
+
+    #[tokio::test]
+    async fn given_no_token_when_kubernetes_is_asked_then_it_turns_the_caller_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let counter = Counter::start(Server::Kubernetes, " []", StopCaller::default(), folder.path());
+        assert_eq!(counter.post().await.unwrap(), 401);
+        let version = counter.client.get(format!("{}version", counter.url)).send().await.unwrap();
+        assert_eq!(version.status(), 200);
+        let asked = counter.client.post(&counter.url).bearer_auth("right").send().await.unwrap();
+        assert_eq!(asked.status(), 200);
+        assert_eq!(counter.counted.load(Ordering::SeqCst), 1);
+    }
+}

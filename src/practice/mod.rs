@@ -4,17 +4,27 @@
 
 pub mod authority;
 pub mod cluster;
+mod conditions;
 pub mod controllers;
 pub mod directory;
 pub mod edge;
 pub mod faults;
 mod gate;
+mod ground;
 pub mod journal;
 mod keeper;
+mod listeners;
 pub mod scenario;
+mod serve;
 pub mod state;
 pub mod tenant;
 pub mod timings;
 pub mod world;
 
+pub use conditions::ConditionsError;
+pub use gate::StopCaller;
+pub use ground::{Ground, GroundError, GroundOptions};
+pub use scenario::{Scenario, scenarios};
+pub use serve::{ServeOptions, reset, serve};
+pub use state::{StateError, StatePlace, usual_folder};
 pub use timings::Timings;

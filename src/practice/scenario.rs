@@ -1,6 +1,9 @@
 //! Scenarios: how a practice ground starts and what goes wrong on it, each one readable file under `assets/scenarios`.
 
+use super::cluster::Denied;
 use super::faults::Fault;
+use super::tenant::Settings;
+use super::timings::Timings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -39,35 +42,18 @@ pub struct Scenario {
     pub title: String,
     /// What happens and what there is to see, for a person.
     pub about: String,
+    /// How long effects take, where the scenario wants it otherwise than whoever starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
     /// What the tenant is like.
     #[serde(default)]
-    pub tenant: TenantConditions,
+    pub tenant: Settings,
     /// What the cluster is like.
     #[serde(default)]
     pub cluster: ClusterConditions,
     /// What goes wrong, at which requests.
     #[serde(default)]
     pub faults: Vec<Fault>,
-}
-
-/// What the tenant is like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct TenantConditions {
-    /// Whether the one who signs in may register applications.
-    pub may_register: bool,
-    /// Whether they may consent on behalf of everybody.
-    pub may_consent: bool,
-    /// Whether they may assign app roles.
-    pub may_assign_roles: bool,
-    /// How long a new object or secret is not known everywhere; left out, a moment.
-    pub replication: Option<jiff::SignedDuration>,
-}
-
-impl Default for TenantConditions {
-    fn default() -> Self {
-        Self { may_register: true, may_consent: true, may_assign_roles: true, replication: None }
-    }
 }
 
 /// What the cluster is like.
@@ -86,22 +72,6 @@ pub struct ClusterConditions {
     pub issuers: Vec<IssuerTrouble>,
     /// Objects that somebody else made, applied in order when the scenario starts.
     pub objects: Vec<ForeignObject>,
-}
-
-/// A right that is lacking.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Denied {
-    /// `get`, `list`, `watch`, `create`, `patch`, `update`, `delete`, or `*`.
-    pub verb: String,
-    /// The API group; the core group is the empty text.
-    #[serde(default)]
-    pub group: String,
-    /// The resource, plural, such as `configmaps` or `pods/portforward`; or `*`.
-    pub resource: String,
-    /// Only in this namespace; left out, everywhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
 }
 
 /// Whether traffic may leave the mesh without a ServiceEntry.
@@ -216,6 +186,11 @@ impl Scenario {
 /// The names of the scenarios that come with the program, `healthy` first.
 pub fn names() -> Vec<&'static str> {
     EMBEDDED.iter().map(|(name, _)| *name).collect()
+}
+
+/// The scenarios that come with the program, `healthy` first.
+pub fn scenarios() -> Vec<Scenario> {
+    names().into_iter().filter_map(|name| Scenario::named(name).ok()).collect()
 }
 
 fn did_you_mean(name: &str) -> String {

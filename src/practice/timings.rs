@@ -1,9 +1,11 @@
 //! How long things take on the practice ground.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long the effects of a change take to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Timings {
     /// Pods, certificates, proxies and directories take their seconds, shortened but in proportion.
     #[default]
