@@ -1,6 +1,6 @@
 //! The pure tier: every blueprint for every supported Istio line, as reviewed snapshots, and what must hold for all of them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, functions around the test functions included")]
+#![expect(clippy::unwrap_used, reason = "these are tests, functions around the test functions included")]
 
 mod exports;
 mod parts;
