@@ -1,0 +1,289 @@
+//! The edge as a whole, against objects as files.
+
+use super::{
+    Client, Edge, NoAnswer,
+    door::Door,
+    objects::{Fixture, items, text},
+    token::forge,
+    workload::workloads,
+};
+use axum::{Form, Json, Router, body::Bytes, routing::get};
+use http::{Request, Response, StatusCode};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Arc};
+use url::Url;
+
+const PROTECTED: &str = include_str!("protected.yaml");
+const HOST: &str = "myapp.cluster.example.com";
+const ISSUER: &str = "https://login.example.com/tenant/v2.0";
+
+/// A tenant of three endpoints; a code is `NONCE`, and belongs to Ann.
+fn tenant() -> Door {
+    async fn redeem(Form(form): Form<HashMap<String, String>>) -> (StatusCode, Json<Value>) {
+        if form["client_secret"] != "secret" || form["code_verifier"].len() < 43 {
+            return (StatusCode::UNAUTHORIZED, Json(json!({"error": "invalid_client"})));
+        }
+        let claims = json!({
+            "iss": ISSUER, "aud": "client", "sub": "ann", "email": "ann@example.com", "nonce": form["code"],
+        });
+        (StatusCode::OK, Json(json!({"id_token": forge::token(&claims), "access_token": "opaque"})))
+    }
+    let metadata = json!({
+        "issuer": ISSUER, "jwks_uri": "https://login.example.com/tenant/keys",
+        "authorization_endpoint": "https://login.example.com/tenant/oauth2/v2.0/authorize",
+        "token_endpoint": "https://login.example.com/tenant/oauth2/v2.0/token",
+    });
+    let router = Router::new()
+        .route("/tenant/v2.0/.well-known/openid-configuration", get(move || async { Json(metadata) }))
+        .route("/tenant/keys", get(|| async { Json(forge::keys()) }))
+        .route("/tenant/oauth2/v2.0/token", axum::routing::post(redeem));
+    Door::to_router("https://login.example.com".parse().unwrap(), router)
+}
+
+fn world() -> Fixture {
+    Fixture::yaml(PROTECTED)
+}
+
+fn without(kind: &str, name: &str) -> Fixture {
+    let mut world = world();
+    let before = world.0.len();
+    world.0.retain(|object| object["kind"] != kind || object["metadata"]["name"] != name);
+    assert_eq!(world.0.len() + 1, before, "{kind} {name} is in the file");
+    world
+}
+
+fn edge(world: Fixture) -> Edge {
+    Edge::new(Arc::new(world), tenant())
+}
+
+fn ask(target: &str, headers: &[(&str, &str)]) -> Request<Bytes> {
+    let mut request = Request::get(target).header("host", HOST);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Bytes::new()).unwrap()
+}
+
+async fn send(edge: &Edge, target: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+    edge.request(&Client::of(HOST), ask(target, headers)).await.unwrap()
+}
+
+fn echoed(answer: &Response<Bytes>) -> Value {
+    assert_eq!(answer.headers().get("x-practice-app").unwrap(), "myapp", "{answer:?}");
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+fn bearer(claims: &Value) -> String {
+    format!("Bearer {}", forge::token(claims))
+}
+
+fn machine() -> String {
+    bearer(&json!({"iss": ISSUER, "aud": "client", "sub": "robot", "roles": ["App.Access"]}))
+}
+
+#[tokio::test]
+async fn given_both_locks_when_a_stranger_comes_then_sign_in_is_asked_for_with_everything_it_needs() {
+    let edge = edge(world());
+    let answer = send(&edge, "/deep/link?a=1", &[]).await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    let location: Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
+    assert!(location.as_str().starts_with("https://login.example.com/tenant/oauth2/v2.0/authorize?"));
+    let query: HashMap<_, _> = location.query_pairs().into_owned().collect();
+    assert_eq!(query["client_id"], "client");
+    assert_eq!(query["redirect_uri"], format!("https://{HOST}/oauth2/callback"));
+    assert_eq!(query["scope"], "openid email profile offline_access");
+    assert_eq!(query["code_challenge_method"], "S256");
+    assert!(query["state"].ends_with(":/deep/link?a=1"), "{}", query["state"]);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-oauth2_myapp_") && cookie.contains("; Secure") && cookie.contains("HttpOnly"));
+    assert!(!edge.anonymous_reaches_app(HOST).await);
+}
+
+#[tokio::test]
+async fn given_one_lock_without_the_other_then_strangers_stay_out_and_without_both_the_door_is_open() {
+    assert!(!edge(without("AuthorizationPolicy", "sign-in")).anonymous_reaches_app(HOST).await);
+    assert!(!edge(without("AuthorizationPolicy", "token")).anonymous_reaches_app(HOST).await);
+    let mut open = without("AuthorizationPolicy", "sign-in");
+    open.0.retain(|object| object["kind"] != "AuthorizationPolicy" || object["metadata"]["name"] != "token");
+    assert!(edge(open).anonymous_reaches_app(HOST).await, "the test above must be able to fail");
+}
+
+#[tokio::test]
+async fn given_a_person_when_they_sign_in_then_the_application_learns_who_they_are_from_us_alone() {
+    let edge = edge(world());
+    let first = send(&edge, "/deep", &[]).await;
+    let location: Url = first.headers()["location"].to_str().unwrap().parse().unwrap();
+    let query: HashMap<_, _> = location.query_pairs().into_owned().collect();
+    let csrf = first.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let callback = format!("/oauth2/callback?code={}&state={}", query["nonce"], query["state"]);
+
+    let refused = send(&edge, &callback, &[]).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN, "without the CSRF cookie nobody gets in");
+
+    let back = send(&edge, &callback, &[("cookie", &csrf)]).await;
+    assert_eq!(back.status(), StatusCode::FOUND, "{back:?}");
+    assert_eq!(back.headers()["location"], "/deep");
+    let mut lines = back.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let session = lines.find(|line| line.starts_with("__Host-oauth2_myapp=")).unwrap();
+    let session = session.split(';').next().unwrap();
+
+    let spoof = [("cookie", session), ("x-auth-request-user", "mallory"), ("x-auth-request-groups", "admins")];
+    let answer = echoed(&send(&edge, "/deep", &spoof).await);
+    assert_eq!(answer["headers"]["x-auth-request-user"], "ann");
+    assert_eq!(answer["headers"]["x-auth-request-email"], "ann@example.com");
+    assert!(answer["headers"].get("x-auth-request-groups").is_none(), "what the client claims is removed");
+
+    let out = send(&edge, "/oauth2/sign_out", &[("cookie", session)]).await;
+    assert_eq!(out.status(), StatusCode::FOUND);
+    assert_eq!(send(&edge, "/deep", &[("cookie", session)]).await.status(), StatusCode::FOUND, "signed out for good");
+}
+
+#[tokio::test]
+async fn given_tokens_then_a_machine_with_the_role_gets_in_and_other_audiences_and_roles_do_not() {
+    let edge = edge(world());
+    echoed(&send(&edge, "/api", &[("authorization", &machine())]).await);
+    for claims in [
+        json!({"iss": ISSUER, "aud": "other", "sub": "robot", "roles": ["App.Access"]}),
+        json!({"iss": "https://evil", "aud": "client", "sub": "robot", "roles": ["App.Access"]}),
+        json!({"iss": ISSUER, "aud": "client", "sub": "robot", "roles": ["App.Access"], "exp": 1}),
+    ] {
+        let answer = send(&edge, "/api", &[("authorization", &bearer(&claims))]).await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "oauth2-proxy sends bad tokens to sign-in: {claims}");
+    }
+    let roleless = bearer(&json!({"iss": ISSUER, "aud": "client", "sub": "robot"}));
+    let answer = send(&edge, "/api", &[("authorization", &roleless)]).await;
+    assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::FORBIDDEN, &b"RBAC: access denied"[..]));
+}
+
+#[tokio::test]
+async fn given_a_bad_token_and_no_hook_then_the_token_lock_itself_refuses_it() {
+    let edge = edge(without("AuthorizationPolicy", "sign-in"));
+    let other = bearer(&json!({"iss": ISSUER, "aud": "other", "sub": "robot"}));
+    let answer = send(&edge, "/api", &[("authorization", &other)]).await;
+    assert_eq!(
+        (answer.status(), &answer.body()[..]),
+        (StatusCode::FORBIDDEN, &b"Audiences in Jwt are not allowed"[..])
+    );
+    let evil = bearer(&json!({"iss": "https://evil", "aud": "client", "sub": "robot"}));
+    let answer = send(&edge, "/api", &[("authorization", &evil)]).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(answer.headers().contains_key("www-authenticate"));
+}
+
+#[tokio::test]
+async fn given_paths_that_the_proxy_answers_by_itself_then_they_open_the_application_unless_a_lock_holds() {
+    let mut hook_only = without("AuthorizationPolicy", "token");
+    let edge_with_both = edge(world());
+    assert!(!edge_with_both.anonymous_reaches_app_at(HOST, "/robots.txt").await);
+    assert!(
+        edge(hook_only.clone()).anonymous_reaches_app_at(HOST, "/robots.txt").await,
+        "oauth2-proxy answers 200 to a check for it, and 200 lets in"
+    );
+    assert!(!edge(hook_only.clone()).anonymous_reaches_app_at(HOST, "/ping").await, "ping_path was renamed");
+    for object in &mut hook_only.0 {
+        if object["kind"] == "ConfigMap" && object["metadata"]["name"] == "myapp-oauth2-proxy" {
+            let config = text(object, "/data/oauth2-proxy.cfg").replace("ping_path = \"/oauth2/ping\"\n", "");
+            object["data"]["oauth2-proxy.cfg"] = Value::from(config);
+        }
+    }
+    assert!(edge(hook_only).anonymous_reaches_app_at(HOST, "/ping").await);
+}
+
+#[tokio::test]
+async fn given_202_as_the_upstream_then_nobody_ever_reaches_the_application() {
+    let config = PROTECTED.replace("static://200", "static://202");
+    let answer = send(&edge(Fixture::yaml(&config)), "/", &[("authorization", &machine())]).await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    assert!(!answer.headers().contains_key("x-practice-app"));
+}
+
+#[tokio::test]
+async fn given_a_path_that_climbs_out_of_the_exempted_prefix_then_it_is_checked() {
+    let edge = edge(without("AuthorizationPolicy", "token"));
+    for target in ["/oauth2/../secret", "/oauth2/%2e%2e/secret", "/oauth2\\..\\secret"] {
+        let request = ask(&target.replace('\\', "%5C"), &[]);
+        let answer = edge.request(&Client::of(HOST), request).await.unwrap();
+        assert!(!answer.headers().contains_key("x-practice-app"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn given_a_pod_that_came_back_without_its_sidecar_then_it_is_unreachable_and_without_the_rule_it_is_open() {
+    let bare = |mut world: Fixture| {
+        for object in &mut world.0 {
+            if object["kind"] == "Pod" && object["metadata"]["name"] == "myapp-1" {
+                object["spec"]["initContainers"] = json!([]);
+            }
+        }
+        world
+    };
+    let answer = send(&edge(bare(world())), "/", &[]).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(edge(bare(without("DestinationRule", "myapp"))).anonymous_reaches_app(HOST).await);
+}
+
+#[tokio::test]
+async fn given_the_proxy_is_down_or_unknown_then_nobody_gets_in() {
+    let mut down = world();
+    for object in &mut down.0 {
+        if object["kind"] == "Pod" && object["metadata"]["name"] == "proxy-1" {
+            object["status"]["conditions"][0]["status"] = json!("False");
+        }
+    }
+    assert_eq!(send(&edge(down), "/", &[]).await.status(), StatusCode::SERVICE_UNAVAILABLE, "statusOnError");
+    let unknown = PROTECTED.replace("provider: {name: gatewright-myapp-myapp}", "provider: {name: misspelt}");
+    let answer = send(&edge(Fixture::yaml(&unknown)), "/", &[]).await;
+    assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::FORBIDDEN, &b"RBAC: access denied"[..]));
+    let stranger = PROTECTED.replace("- cluster.local/ns/myapp/sa/default", "- cluster.local/ns/other/sa/default");
+    let answer = send(&edge(Fixture::yaml(&stranger)), "/", &[]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "the proxy lets only the gateway and the application ask");
+}
+
+#[tokio::test]
+async fn given_no_certificate_route_or_server_then_each_says_so() {
+    let nobody = edge(without("Secret", "tls"));
+    let answer = nobody.request(&Client::of(HOST), ask("/", &[])).await;
+    assert_eq!(answer.unwrap_err(), NoAnswer::NoCertificate("tls".to_owned()));
+    let other = edge(world()).request(&Client::of("example.com"), ask("/", &[])).await;
+    assert_eq!(other.unwrap_err(), NoAnswer::NoServer("example.com".to_owned()));
+    let routeless = send(&edge(without("VirtualService", "myapp")), "/", &[]).await;
+    assert_eq!(routeless.status(), StatusCode::NOT_FOUND);
+    let mut gone = world();
+    gone.0.retain(|object| object["kind"] != "Pod" || object["metadata"]["name"] != "gateway-1");
+    assert_eq!(edge(gone).request(&Client::of(HOST), ask("/", &[])).await.unwrap_err(), NoAnswer::Refused);
+}
+
+#[tokio::test]
+async fn given_a_connection_that_is_used_again_for_another_host_then_the_locks_in_the_sidecar_still_hold() {
+    let request = ask("/", &[]);
+    let client = Client::of("oauth.cluster.example.com");
+    let answer = edge(world()).request(&client, request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn given_oauth2_proxy_when_it_starts_then_its_last_words_are_the_real_ones() {
+    let begin = |world: Fixture| async move {
+        let pods = workloads(&world, Some("myapp"));
+        let pod = pods.into_iter().find(|pod| pod.name() == "proxy-1").unwrap();
+        let container = items(&pod.pod, "/spec/containers")[0].clone();
+        let edge = edge(world);
+        let start = edge.start_of(&pod, &container).unwrap();
+        edge.start_proxy(&pod, &start).await.map(|_| ())
+    };
+    assert_eq!(begin(world()).await, Ok(()));
+    let wrong = PROTECTED.replace("requirepass $REDIS_PASSWORD", "requirepass other");
+    assert!(begin(Fixture::yaml(&wrong)).await.unwrap_err().contains("WRONGPASS"));
+    assert!(begin(without("Pod", "store-1")).await.unwrap_err().contains("EOF"));
+    assert!(begin(without("Service", "myapp-sessions")).await.unwrap_err().contains("no such host"));
+    let stranger = PROTECTED.replace("[cluster.local/ns/myapp/sa/myapp-oauth2-proxy]", "[cluster.local/ns/x/sa/y]");
+    assert!(begin(Fixture::yaml(&stranger)).await.unwrap_err().contains("unable to set a redis initialization key"));
+    let closed = PROTECTED.replace(
+        "    extensionProviders:",
+        "    outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n    extensionProviders:",
+    );
+    let error = begin(Fixture::yaml(&closed)).await.unwrap_err();
+    assert!(error.contains("failed to discover OIDC configuration") && error.ends_with("EOF"), "{error}");
+    let slash = PROTECTED.replace("tenant/v2.0\"\n", "tenant/v2.0/\"\n");
+    assert!(begin(Fixture::yaml(&slash)).await.unwrap_err().contains("issuer did not match"));
+}
