@@ -2,7 +2,7 @@
 
 use super::{
     names::{AppName, DnsName, Hostname, ImageReference, Lifetime, Namespace, Port, Unusable},
-    spelling::{Verdict, quoted},
+    spelling::{Verdict, is_harmless, quoted, whole_number},
 };
 use std::str::FromStr;
 
@@ -18,11 +18,11 @@ impl FromStr for Replicas {
     type Err = Unusable;
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
-        match text.parse() {
-            Ok(0) => {
+        match whole_number(text).map(u16::try_from) {
+            Some(Ok(0)) => {
                 Err(Unusable { wrong: "`0` pods would serve nobody".to_owned(), right: "write 1 or more".to_owned() })
             }
-            Ok(number @ 1..=100) => Ok(Self(number)),
+            Some(Ok(number @ 1..=100)) => Ok(Self(number)),
             _ => Err(Unusable {
                 wrong: format!("{} is not a number of pods", quoted(text)),
                 right: "write a whole number from 1 to 100".to_owned(),
@@ -46,8 +46,8 @@ impl FromStr for DisplayName {
             wrong("is empty".to_owned(), "write what people should see, such as `My app`")
         } else if text != text.trim() {
             wrong(format!("{} starts or ends with a space", quoted(text)), "take the space away")
-        } else if text.chars().any(char::is_control) {
-            wrong(format!("{} has a line break or control character in it", quoted(text)), "write one plain line")
+        } else if !text.chars().all(is_harmless) {
+            wrong(format!("{} has a line break or an invisible character in it", quoted(text)), "write one plain line")
         } else if length > MAX {
             wrong(format!("{} has {length} characters", quoted(text)), "use at most 120")
         } else {

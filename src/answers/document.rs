@@ -5,6 +5,8 @@
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, Span};
 use std::{collections::BTreeMap, rc::Rc};
 
+/// Longest file in bytes; answers with every comment need a fiftieth.
+const LENGTH_MAX: usize = 256 * 1024;
 /// Deepest nesting; answers need four.
 const DEPTH_MAX: usize = 16;
 
@@ -85,6 +87,10 @@ enum Filling {
 
 /// Reads `text`; `None` when there is nothing in it but comments.
 pub(super) fn read(text: &str) -> Result<Option<Rc<Node>>, Unreadable> {
+    if text.len() > LENGTH_MAX {
+        let wrong = format!("the file has {} bytes, far more than answers need", text.len());
+        return Err(Unreadable::new(Place::START, wrong, "name the answers file, `gatewright.yaml`"));
+    }
     let mut options = Options::default();
     options.set_emit_comments(false);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

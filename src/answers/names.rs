@@ -189,3 +189,61 @@ impl fmt::Display for Lifetime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DnsName, Hostname, ImageReference, Lifetime, Port};
+
+    fn covers(name: &str, host: &str) -> bool {
+        name.parse::<DnsName>().unwrap().covers(&host.parse::<Hostname>().unwrap())
+    }
+
+    #[test]
+    fn given_a_wildcard_then_it_covers_exactly_one_label() {
+        assert!(covers("*.cluster.example.com", "myapp.cluster.example.com"));
+        assert!(!covers("*.cluster.example.com", "a.myapp.cluster.example.com"));
+        assert!(!covers("*.cluster.example.com", "cluster.example.com"));
+        assert!(!covers("*.example.com", "myapp.cluster.example.com"));
+        assert!(covers("myapp.cluster.example.com", "myapp.cluster.example.com"));
+        assert!(!covers("yapp.cluster.example.com", "myapp.cluster.example.com"));
+    }
+
+    #[test]
+    fn given_a_host_whose_redirect_uri_entra_would_not_take_then_it_is_refused() {
+        let host = |length: usize| format!("{}com", "a2345678.".repeat(40)).split_off(363 - length);
+        let redirect_uri = |host: &str| format!("https://{host}/oauth2/callback");
+        let longest = host(232);
+        assert_eq!(redirect_uri(&longest).len(), 256);
+        assert!(longest.parse::<Hostname>().is_ok(), "{longest}");
+        assert!(host(233).parse::<Hostname>().is_err());
+    }
+
+    #[test]
+    fn given_an_image_then_a_registrys_port_is_no_tag() {
+        let image = |text: &str| text.parse::<ImageReference>().unwrap();
+        let digest = format!("@sha256:{}", "0a".repeat(32));
+        let local = image(&format!("localhost:5000/myapp{digest}"));
+        assert_eq!((local.repository(), local.tag()), ("localhost:5000/myapp", None));
+        let both = image(&format!("localhost:5000/team/myapp:1.4{digest}"));
+        assert_eq!((both.repository(), both.tag()), ("localhost:5000/team/myapp", Some("1.4")));
+        assert!("localhost:5000/myapp".parse::<ImageReference>().is_err());
+    }
+
+    #[test]
+    fn given_a_length_of_time_then_it_is_written_in_its_largest_whole_unit() {
+        for (text, written) in [("168h", "7d"), ("90m", "90m"), ("3600s", "1h"), ("61s", "61s"), ("1d", "1d")] {
+            assert_eq!(text.parse::<Lifetime>().unwrap().to_string(), written);
+        }
+        for text in ["", "d", "1.5h", "-1h", "1 h", "0s", "999999999999999999999d", "18446744073709551615d"] {
+            assert!(text.parse::<Lifetime>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn given_a_port_then_it_is_from_1_to_65535() {
+        assert_eq!("65535".parse::<Port>().unwrap().get(), 65_535);
+        for text in ["0", "65536", "-1", "+80", "080", "80.0", "0x50", "http", ""] {
+            assert!(text.parse::<Port>().is_err(), "{text}");
+        }
+    }
+}

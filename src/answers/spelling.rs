@@ -18,9 +18,15 @@ const APP_NAME_MAX: usize = 40;
 /// Something a person wrote, for a message: in backticks, cut when long, harmless to a terminal.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 80;
-    let harmless = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let harmless = |c: char| if is_harmless(c) { c.to_string() } else { c.escape_unicode().to_string() };
     let shown: String = text.chars().take(SHOWN).map(harmless).collect();
     if text.chars().nth(SHOWN).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }
+}
+
+/// Neither moves a terminal's cursor nor hides or turns round the text beside it (Unicode's Cc, and Cf as far as it does).
+pub(super) fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn unusable(wrong: impl Into<String>, right: impl Into<String>) -> Verdict {
@@ -437,10 +443,19 @@ pub(super) fn seconds(text: &str) -> Result<u64, Unusable> {
     }
 }
 
+/// A whole number in the one spelling that every YAML reader takes for it: no sign, no `0x`, and no leading zero, which some
+/// take for octal.
+pub(super) fn whole_number(text: &str) -> Option<u64> {
+    let is_plain = text == "0" || (!text.starts_with('0') && text.chars().all(|c| c.is_ascii_digit()));
+    if is_plain { text.parse().ok() } else { None }
+}
+
 /// A TCP port.
 pub(super) fn port(text: &str) -> Result<std::num::NonZeroU16, Unusable> {
-    text.parse().map_err(|_| Unusable {
-        wrong: format!("{} is not a port", quoted(text)),
-        right: "write a whole number from 1 to 65535".to_owned(),
-    })
+    whole_number(text).and_then(|number| u16::try_from(number).ok()).and_then(std::num::NonZeroU16::new).ok_or_else(
+        || Unusable {
+            wrong: format!("{} is not a port", quoted(text)),
+            right: "write a whole number from 1 to 65535".to_owned(),
+        },
+    )
 }

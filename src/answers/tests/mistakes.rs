@@ -101,6 +101,7 @@ const CHANGES: &[Change] = &[
     ("  namespace: myapp", "  namespace: team.docs"),
     ("  displayName: My app", "  displayName: \"My\\napp\""),
     ("  displayName: My app", "  displayName: \"\""),
+    ("  displayName: My app", "  displayName: \"My \\u202eapp\""),
     // hosts
     ("  host: myapp.cluster.example.com", "  host: https://myapp.cluster.example.com/start"),
     ("  host: myapp.cluster.example.com", "  host: myapp.cluster.example.com:443"),
@@ -115,6 +116,8 @@ const CHANGES: &[Change] = &[
     ("  host: myapp.cluster.example.com", "  host: myapp..example.com"),
     ("  host: myapp.cluster.example.com", "  host: bücher.cluster.example.com"),
     ("  host: myapp.cluster.example.com", "  host: myapp.10.20"),
+    ("  host: myapp.cluster.example.com", "  host: a-label-of-more-than-sixty-three-characters-which-no-resolver-takes.example.com"),
+    ("  host: myapp.cluster.example.com", "  host: -myapp.cluster.example.com"),
     // images and ports
     ("myapp:sometag", "myapp"),
     ("myapp:sometag", "myapp:"),
