@@ -39,7 +39,8 @@ fn gateway_pod(app: &str) -> Value {
            "spec": {"serviceAccountName": "istio-ingressgateway-service-account", "containers": [{"name": "istio-proxy"}]}})
 }
 
-fn custom(name: &str, provider: &str, spec: Value) -> Value {
+fn custom(name: &str, provider: &str, spec: impl Into<Value>) -> Value {
+    let spec: Value = spec.into();
     let mut policy = json!({"metadata": {"name": name, "labels": {}}, "spec": spec});
     policy["spec"]["action"] = "CUSTOM".into();
     policy["spec"]["provider"] = json!({"name": provider});
@@ -150,8 +151,8 @@ fn groups() -> Value {
         group("cert-manager.io", &["v1"]), group("metrics.k8s.io", &["v1"])]})
 }
 
-fn labelled(labels: Value) -> Option<Value> {
-    Some(json!({"metadata": {"name": "myapp", "labels": labels}}))
+fn labelled(labels: &Value) -> Value {
+    json!({"metadata": {"name": "myapp", "labels": labels}})
 }
 
 #[tokio::test]
@@ -194,18 +195,19 @@ async fn given_a_server_that_aggregates_then_two_requests_tell_all_kinds() {
 
 #[tokio::test]
 async fn given_our_namespace_then_it_is_known_as_ours_and_another_installations_is_not() {
-    let mark =
-        |app: &str| labelled(json!({"app.kubernetes.io/managed-by": "gatewright", "gatewright.dev/installation": app}));
-    let ours = World { namespace: mark("myapp"), ..World::usual() }.discover().await.unwrap();
+    let mark = |app: &str| {
+        labelled(&json!({"app.kubernetes.io/managed-by": "gatewright", "gatewright.dev/installation": app}))
+    };
+    let ours = World { namespace: Some(mark("myapp")), ..World::usual() }.discover().await.unwrap();
     assert_eq!(ours.application.namespace, NamespaceFacts::Ours);
-    let theirs = World { namespace: mark("other"), ..World::usual() }.discover().await.unwrap();
+    let theirs = World { namespace: Some(mark("other")), ..World::usual() }.discover().await.unwrap();
     assert_eq!(theirs.application.namespace, NamespaceFacts::Foreign { injected: false });
 }
 
 #[tokio::test]
 async fn given_a_namespace_with_a_revision_then_that_control_plane_answers() {
     let world = || World {
-        namespace: labelled(json!({"istio.io/rev": "asm-1-27"})),
+        namespace: Some(labelled(&json!({"istio.io/rev": "asm-1-27"}))),
         istiods: vec![
             istiod("istio-system", "default", "istio/pilot:1.28.0", json!([])),
             istiod(
@@ -236,14 +238,14 @@ async fn given_a_namespace_with_a_revision_then_that_control_plane_answers() {
     assert_eq!(facts.istio.mesh_config.name, "istio-shared-configmap-asm-1-27", "the shared one is for people");
     assert!(facts.istio.mesh_config.providers.contains("shared"));
     assert_eq!(facts.istio.outbound, OutboundPolicy::RegistryOnly, "Istio's own document wins");
-    let unknown = World { namespace: labelled(json!({"istio.io/rev": "gone"})), ..world() }.discover().await;
+    let unknown = World { namespace: Some(labelled(&json!({"istio.io/rev": "gone"}))), ..world() }.discover().await;
     assert!(matches!(unknown, Err(DiscoverError::NoSuchRevision { .. })), "{unknown:?}");
 }
 
 #[tokio::test]
 async fn given_a_revision_tag_then_the_revision_behind_it_answers() {
     let world = World {
-        namespace: labelled(json!({"istio.io/rev": "prod"})),
+        namespace: Some(labelled(&json!({"istio.io/rev": "prod"}))),
         istiods: vec![istiod("istio-system", "1-26", "istio/pilot:1.26.0", json!([]))],
         mesh: vec![("istio-system", "istio-1-26", "a: 1\n")],
         ..World::usual()
