@@ -38,10 +38,6 @@ impl Kind {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
-    /// The best version as `apiVersion` spells it, such as `apps/v1`.
-    pub(super) fn api_version(&self) -> String {
-        self.spell(self.versions.first().map_or("v1", String::as_str))
-    }
 
     /// `version` as `apiVersion` spells it.
     pub(super) fn spell(&self, version: &str) -> String {

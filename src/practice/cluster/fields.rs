@@ -242,10 +242,6 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// Whether nothing differs.
-    pub(super) fn is_same(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.modified.is_empty()
-    }
 
     fn put(&mut self, step: &str, below: Self) {
         self.added.insert(step.to_owned(), below.added);

@@ -20,6 +20,7 @@ mod openapi;
 mod patch;
 mod portforward;
 mod protobuf;
+mod request;
 mod review;
 mod rules;
 mod schema;
