@@ -17,17 +17,15 @@ pub struct Locks {
     pub namespace: String,
     /// The labels of these pods; every one of them must carry both.
     pub selector: BTreeMap<String, String>,
-    /// The name of the provider that the hook asks.
-    pub provider: String,
-    /// The cluster that Envoy asks it at, as Envoy names it.
-    pub check_cluster: String,
-    /// How Envoy names the policy that puts the hook in place: `ns[NAMESPACE]-policy[NAME]`.
+    /// The Service that the hook asks, by its full host name.
+    pub check_host: String,
+    /// The policy that puts the hook in place, in `namespace`.
     pub hook_policy: String,
     /// The issuer whose tokens are checked.
     pub issuer: String,
     /// Whom the tokens must be for: the client id.
     pub audience: String,
-    /// How Envoy names the policies that make the check binding: `ns[NAMESPACE]-policy[NAME]`.
+    /// The policies that make the check binding, in `namespace`.
     pub token_policies: Vec<String>,
     /// The parts that are the first lock.
     pub hook_parts: Vec<PartId>,
@@ -39,22 +37,16 @@ pub struct Locks {
 pub fn locks(answers: &Answers, facts: &Facts, existing: &Existing) -> Result<Locks, Impossible> {
     let context = Context::new(answers, facts, existing)?;
     let (namespace, selector) = context.lock_place();
-    let policy = |name: String| format!("ns[{namespace}]-policy[{name}]");
     let ids = |parts: Vec<super::Part>| parts.into_iter().map(|part| part.id).collect();
-    let mut token_policies = vec![policy(token_validation::refusal_name(&context))];
+    let mut token_policies = vec![token_validation::refusal_name(&context)];
     if !context.at_gateway() {
-        token_policies.push(policy(token_validation::demand_name(&context)));
+        token_policies.push(token_validation::demand_name(&context));
     }
     Ok(Locks {
         namespace: namespace.to_owned(),
         selector: selector.clone(),
-        provider: hook::provider_name(&context).to_owned(),
-        check_cluster: format!(
-            "outbound|{}||{}",
-            super::proxy::SERVICE_PORT,
-            context.service_host(&context.names.proxy)
-        ),
-        hook_policy: policy(hook::policy_name(&context)),
+        check_host: context.service_host(&context.names.proxy),
+        hook_policy: hook::policy_name(&context),
         issuer: context.issuer(),
         audience: context.client_id(),
         token_policies,

@@ -1,1 +1,87 @@
-//! cli.
+//! The command line: what can be asked for, and what each command does.
+
+mod answers;
+mod arguments;
+mod connection;
+mod exit;
+mod export;
+mod logging;
+#[cfg(feature = "practice")]
+mod practice;
+mod screen;
+mod setup;
+mod status;
+
+pub use arguments::{Arguments, Command, ExportFormat, Global, PracticeCommand, Ui};
+pub use exit::Exit;
+
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use screen::Screen;
+use std::ffi::OsString;
+
+/// Reads the command line and does what it asks.
+pub fn run(command_line: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(command_line) {
+        Ok(arguments) => arguments,
+        Err(error) => return told_by_clap(&error),
+    };
+    let screen = Screen::of(&arguments.global);
+    if let Some(refusal) = not_built_yet(&arguments) {
+        return screen.unusable(&refusal);
+    }
+    let _log_is_written_until_here = match logging::start(&arguments.global) {
+        Ok(guard) => guard,
+        Err(error) => return screen.unusable(&error.to_string()),
+    };
+    crate::tls::install_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return screen.failed(&format!("the system gave no threads to work with: {error}")),
+    };
+    let exit = runtime.block_on(dispatch(arguments, &screen));
+    // A kubeconfig's credential plugin may still hang on a thread of its own: it does not keep us.
+    runtime.shutdown_background();
+    exit
+}
+
+fn told_by_clap(error: &clap::Error) -> Exit {
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let _the_terminal_is_gone = error.print();
+    if asked_for { Exit::Done } else { Exit::Unusable }
+}
+
+/// What is planned and named in the design, but not there yet, is refused by name and not ignored.
+fn not_built_yet(arguments: &Arguments) -> Option<String> {
+    if arguments.global.ui == Ui::Tui {
+        return Some("--ui tui: the full screen is not built yet; use --ui plain or --ui json".to_owned());
+    }
+    match &arguments.command {
+        Command::Export { format: ExportFormat::Kustomize, .. } => {
+            Some("--format kustomize is not built yet; use --format yaml".to_owned())
+        }
+        Command::Export { format: ExportFormat::Helm, .. } => {
+            Some("--format helm is not built yet; use --format yaml".to_owned())
+        }
+        _ => None,
+    }
+}
+
+async fn dispatch(arguments: Arguments, screen: &Screen) -> Exit {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Setup { app } => setup::setup(&global, screen, app.as_deref()).await,
+        Command::Plan { app } => setup::plan(&global, screen, app.as_deref()).await,
+        Command::Export { directory, .. } => export::export(&global, screen, &directory).await,
+        Command::Status => status::status(&global, screen).await,
+        #[cfg(feature = "practice")]
+        Command::Practice { command, dir, scenario } => {
+            practice::practice(&global, screen, command, dir, scenario).await
+        }
+        #[cfg(not(feature = "practice"))]
+        Command::Practice { .. } => screen.unusable("this gatewright was built without the practice ground"),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "gatewright", &mut std::io::stdout());
+            Exit::Done
+        }
+    }
+}

@@ -1,1 +1,38 @@
-//! engine.
+//! Plan, apply, and the stream of events that tells of it.
+//!
+//! A [`Plan`] is a blueprint held against what is live. Applying it goes wave by wave in the order of law 1 (the door is never
+//! open), waits for effects and not for objects (law 6), and can be stopped or killed anywhere: the next run sees from the
+//! cluster and the tenant what is left to do (law 3).
+
+mod apply;
+mod budget;
+mod consistency;
+pub mod diff;
+pub mod event;
+pub mod installations;
+mod leftovers;
+mod look;
+mod mesh;
+pub mod plan;
+mod problem;
+mod proof;
+mod registration;
+mod rights;
+mod secrets;
+mod title;
+
+pub use apply::apply;
+pub use look::{Seen, look};
+pub use plan::{Plan, Step, plan};
+pub use problem::impossible;
+
+use crate::{cluster::Cluster, entra::Session};
+
+/// What is worked on: one cluster, and one tenant somebody is signed in to.
+#[derive(Debug)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The tenant.
+    pub session: Session,
+}

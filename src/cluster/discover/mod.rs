@@ -6,7 +6,7 @@ mod issuers;
 mod istio;
 mod policies;
 
-use super::{Attempt, Cluster, Error, ObjectRef, fields::Fields, objects::Selection};
+use super::{Attempt, Cluster, Error, MissingRight, ObjectRef, fields::Fields, objects::Selection};
 use crate::facts::{ClusterFacts, NamespaceFacts, ServedApis};
 use serde_json::Value;
 
@@ -107,6 +107,16 @@ pub enum DiscoverError {
         /// Its Service.
         service: String,
     },
+}
+
+impl DiscoverError {
+    /// The right that is missing, when that is what is wrong.
+    pub fn lacks_right(&self) -> Option<&MissingRight> {
+        match self {
+            Self::Cluster(error) => error.lacks_right(),
+            _ => None,
+        }
+    }
 }
 
 fn list(found: &[String]) -> String {

@@ -160,7 +160,8 @@ impl LiveConfiguration {
         })
     }
 
-    /// Proves that on every way in, tokens of `issuer` for `audience` are checked and `policy` demands one.
+    /// Proves that on every way in, tokens of `issuer` for `audience` are checked and `policy` makes the check binding: by letting
+    /// in nothing without a token, or by refusing what has none.
     pub fn prove_token_lock(&self, policy: &PolicyName, issuer: &str, audience: &str) -> Result<(), Unproven> {
         self.prove(|door| {
             let mut rules = door.token_rules.iter();
@@ -168,11 +169,17 @@ impl LiveConfiguration {
             if !rules.any(|rule| rule.issuer == issuer && rule.audiences.contains(audience)) {
                 return Err(missing(door, format!("the check of tokens from {issuer} for {audience}")));
             }
-            if !door.policies.contains(&(PolicyAction::Allow, policy.clone())) {
+            let in_force = |action| door.policies.contains(&(action, policy.clone()));
+            if !in_force(PolicyAction::Allow) && !in_force(PolicyAction::Deny) {
                 return Err(missing(door, format!("the policy {policy} that demands a token")));
             }
             Ok(())
         })
+    }
+
+    /// Whether there is a route for `host`, whatever the port.
+    pub fn has_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|domain| domain.split_once(':').map_or(domain.as_str(), |(name, _)| name) == host)
     }
 
     fn prove(&self, lock: impl Fn(&HttpChain) -> Result<(), Unproven>) -> Result<(), Unproven> {

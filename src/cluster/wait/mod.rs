@@ -111,7 +111,7 @@ impl Cluster {
         cancel: &CancellationToken,
         on_reason: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(), WaitError> {
-        self.wait(object, budget, cancel, on_reason, async || self.progress(object).await).await
+        self.wait(object, budget, cancel, on_reason, || self.progress(object)).await
     }
 
     /// Waits until the object with this `uid` is gone; another one of the same name does not count.
@@ -123,16 +123,17 @@ impl Cluster {
         cancel: &CancellationToken,
         on_reason: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(), WaitError> {
-        self.wait(object, budget, cancel, on_reason, async || Ok(gone(self.get(object).await?.as_ref(), uid))).await
+        self.wait(object, budget, cancel, on_reason, || async move { Ok(gone(self.get(object).await?.as_ref(), uid)) })
+            .await
     }
 
-    async fn wait(
+    async fn wait<F: Future<Output = Result<Progress, Error>>>(
         &self,
         object: &ObjectRef,
         budget: Duration,
         cancel: &CancellationToken,
         on_reason: &(dyn Fn(String) + Send + Sync),
-        look: impl AsyncFn() -> Result<Progress, Error>,
+        look: impl Fn() -> F,
     ) -> Result<(), WaitError> {
         let deadline = Instant::now() + budget;
         let mut reason = String::new();

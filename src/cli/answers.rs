@@ -1,0 +1,102 @@
+//! Which answers hold: those of a file, or those that the installation has recorded.
+
+use super::Global;
+use crate::{
+    answers::{Answers, Mistakes, file},
+    cluster::Cluster,
+};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Where answers are looked for when none are named.
+const DEFAULT_FILE: &str = "gatewright.yaml";
+
+/// Why there are no usable answers.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswers {
+    /// The file can't be read.
+    #[error(
+        "{file}: {cause}\nName an answers file with --answers FILE; assets/answers/example.yaml is one to start from."
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It holds mistakes.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+    /// They are for another application.
+    #[error(
+        "{origin} is about the application {found}, not {asked}\nLeave the name out, or name the file of {asked} with --answers FILE."
+    )]
+    AnotherApplication {
+        /// Where they came from.
+        origin: String,
+        /// Whose they are.
+        found: String,
+        /// Whose were asked for.
+        asked: String,
+    },
+    /// Nothing is named and nothing is recorded.
+    #[error(
+        "there are no answers: no --answers FILE, no ./{DEFAULT_FILE}, and {recorded}\nassets/answers/example.yaml is a file to start from."
+    )]
+    None {
+        /// What was recorded instead.
+        recorded: String,
+    },
+    /// The recorded ones can't be asked for.
+    #[error("the recorded answers cannot be read: {0}")]
+    Cluster(#[from] crate::cluster::Error),
+}
+
+/// The answers of a file: the named one, else `./gatewright.yaml` if it is there.
+pub fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Answers>, NoAnswers> {
+    let path: PathBuf = match &global.answers {
+        Some(path) => path.clone(),
+        None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),
+        None => return Ok(None),
+    };
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|cause| NoAnswers::Unreadable { file: origin.clone(), cause })?;
+    let answers = file::parse(&text, &origin)?;
+    about(answers, app, &origin).map(Some)
+}
+
+/// The answers that an installation has recorded in the cluster: of `app`, or of the only one there is.
+pub async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Answers, NoAnswers> {
+    let records = cluster.installations().await?;
+    let name = |record: &Value| {
+        let label = record.pointer("/metadata/labels/gatewright.dev~1installation").and_then(Value::as_str);
+        label.unwrap_or_default().to_owned()
+    };
+    let names: Vec<String> = records.iter().map(name).collect();
+    let mut of_app = records.iter().filter(|record| app.is_none_or(|app| name(record) == app));
+    let (Some(record), None) = (of_app.next(), of_app.next()) else {
+        let recorded = match (names.is_empty(), app) {
+            (true, _) => "nothing is recorded in the cluster".to_owned(),
+            (false, Some(app)) => {
+                format!("{app:?} is not, or not only once, among what is recorded: {}", names.join(", "))
+            }
+            (false, None) => format!("several applications are recorded, name one: {}", names.join(", ")),
+        };
+        return Err(NoAnswers::None { recorded });
+    };
+    let origin = format!("the recorded answers of {}", name(record));
+    let text = record.pointer("/data/answers.yaml").and_then(Value::as_str).unwrap_or_default();
+    Ok(file::parse(text, &origin)?)
+}
+
+fn about(answers: Answers, app: Option<&str>, origin: &str) -> Result<Answers, NoAnswers> {
+    let found = answers.application.name.as_str();
+    match app {
+        Some(asked) if asked != found => Err(NoAnswers::AnotherApplication {
+            origin: origin.to_owned(),
+            found: found.to_owned(),
+            asked: asked.to_owned(),
+        }),
+        _ => Ok(answers),
+    }
+}

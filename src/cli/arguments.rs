@@ -1,0 +1,131 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Microsoft Entra ID sign-in in front of one application behind an Istio gateway.
+#[derive(Debug, Parser)]
+#[command(name = "gatewright", version, about, arg_required_else_help = true, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Try it with no Azure and no cluster:
+  gatewright setup --practice --answers assets/answers/example.yaml
+
+Exit codes: 0 done or nothing to do; 1 something failed; 2 changes are pending (plan); 3 done but for what somebody else must do;
+64 wrong usage or unusable answers; 77 a right is missing; 130 interrupted.";
+
+/// What holds for every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Work on the practice ground, an embedded tenant and cluster; SCENARIO tells a fault story
+    #[arg(long, global = true, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
+    pub practice: Option<String>,
+    /// The answers file [default: ./gatewright.yaml, else what the installation has recorded]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// Apply without asking
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// How to show things; auto is plain for now
+    #[arg(long, global = true, value_enum, default_value_t = Ui::Auto)]
+    pub ui: Ui,
+    /// The kubeconfig context
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The Entra tenant: its GUID or one of its domains
+    #[arg(long, global = true, value_name = "ID", env = "GATEWRIGHT_TENANT")]
+    pub tenant: Option<String>,
+    /// The cloud: public, usgov, china, or a file that names its endpoints
+    #[arg(long, global = true, value_name = "CLOUD", default_value = "public", env = "GATEWRIGHT_CLOUD")]
+    pub cloud: String,
+    /// Write a log to this file; it holds no secrets
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Tell more; twice for every request in the log
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How to show things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// The best the terminal can do.
+    Auto,
+    /// The full screen (not built yet).
+    Tui,
+    /// Plain lines.
+    Plain,
+    /// One event a line, on standard output.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Put sign-in in front of an application, the first time and for every later change
+    Setup {
+        /// The application, where its answers are recorded already
+        app: Option<String>,
+    },
+    /// Show what setup would change; nothing is written
+    Plan {
+        /// The application, where its answers are recorded already
+        app: Option<String>,
+    },
+    /// Write the objects as files, for kubectl or a repository; no secret is in them
+    Export {
+        /// The folder; made if it is not there, refused if it holds something else
+        directory: PathBuf,
+        /// How to write them
+        #[arg(long, value_enum, default_value_t = ExportFormat::Yaml)]
+        format: ExportFormat,
+    },
+    /// Show every installation in the cluster, one line each
+    Status,
+    /// Serve the practice ground until Ctrl-C
+    Practice {
+        /// What to do with it
+        #[command(subcommand)]
+        command: Option<PracticeCommand>,
+        /// Write kubeconfig, cloud.yaml, ca.pem and environment into this folder once it answers
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// The fault story to tell
+        #[arg(long, value_name = "SCENARIO")]
+        scenario: Option<String>,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What to do with the practice ground.
+#[derive(Debug, Subcommand)]
+pub enum PracticeCommand {
+    /// Forget everything that was made on the practice ground
+    Reset,
+    /// List the fault stories
+    Scenarios,
+}
+
+/// How to write exported objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Numbered files for `kubectl apply --server-side -R -f DIR`.
+    Yaml,
+    /// Not built yet.
+    Kustomize,
+    /// Not built yet.
+    Helm,
+}

@@ -1,0 +1,52 @@
+//! `practice`: serve the practice ground, forget what was made on it, list its fault stories.
+
+use super::{Exit, Global, PracticeCommand, screen::Screen, setup::interrupted};
+use crate::practice::{self, GroundError, ServeOptions};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// Does what is asked of the practice ground.
+pub async fn practice(
+    global: &Global,
+    screen: &Screen,
+    command: Option<PracticeCommand>,
+    directory: Option<PathBuf>,
+    scenario: Option<String>,
+) -> Exit {
+    match command {
+        None => serve(global, screen, directory, scenario).await,
+        Some(PracticeCommand::Reset) => match practice::reset() {
+            Ok(folder) => {
+                screen.say(&format!("The practice ground starts afresh: {} is empty.", folder.display()));
+                Exit::Done
+            }
+            Err(error) => screen.failed(&error.to_string()),
+        },
+        Some(PracticeCommand::Scenarios) => {
+            for scenario in practice::scenarios() {
+                if !screen.result(&format!("{:<28} {}", scenario.name, scenario.title)) {
+                    break;
+                }
+            }
+            Exit::Done
+        }
+    }
+}
+
+async fn serve(global: &Global, screen: &Screen, directory: Option<PathBuf>, scenario: Option<String>) -> Exit {
+    let cancel = CancellationToken::new();
+    let cancelled = cancel.clone();
+    tokio::spawn(async move {
+        interrupted().await;
+        cancelled.cancel();
+    });
+    let options = ServeOptions { directory, scenario: scenario.or_else(|| global.practice.clone()), state: None };
+    let ready = |introduction: &str| {
+        screen.result(introduction);
+    };
+    match practice::serve(options, ready, cancel).await {
+        Ok(()) => Exit::Done,
+        Err(error @ GroundError::Scenario(_)) => screen.unusable(&error.to_string()),
+        Err(error) => screen.failed(&error.to_string()),
+    }
+}

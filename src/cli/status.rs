@@ -1,0 +1,34 @@
+//! `status`: every installation in the cluster, one line each.
+
+use super::{Exit, Global, connection::cluster_only, screen::Screen};
+use crate::{engine::installations, face::Style};
+
+/// Shows every installation. Asks the cluster alone: nobody has to be signed in to Entra.
+pub async fn status(global: &Global, screen: &Screen) -> Exit {
+    let events = screen.events(Style::Brief);
+    let (cluster, place) = match cluster_only(global).await {
+        Ok(connected) => connected,
+        Err(problem) => return screen.problem(&events, "status", problem),
+    };
+    let found = installations::list(&cluster).await;
+    place.close().await;
+    let found = match found {
+        Ok(found) => found,
+        Err(problem) => return screen.problem(&events, "status", problem),
+    };
+    if screen.is_json() {
+        for installation in &found {
+            match serde_json::to_string(installation) {
+                Ok(line) => screen.result(&line),
+                Err(error) => return screen.failed(&format!("an installation cannot be written as JSON: {error}")),
+            };
+        }
+        return Exit::Done;
+    }
+    if found.is_empty() {
+        screen.say(&format!("Nothing is installed in {}. `gatewright setup` begins.", cluster.context()));
+        return Exit::Done;
+    }
+    screen.result(&installations::table(&found));
+    Exit::Done
+}

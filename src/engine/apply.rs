@@ -1,0 +1,337 @@
+//! The plan carried out: wave by wave, waiting for effects, told as events.
+
+use super::{
+    Target, budget, consistency,
+    event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, milliseconds},
+    mesh,
+    plan::{Plan, Step},
+    problem, proof, registration,
+};
+use crate::{
+    blueprint::{self, Known, Manifest, PartBody, PartId, SecretValue, Wave},
+    cluster::{ObjectRef, Write},
+};
+use futures::future::join_all;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Every wave, in order.
+const WAVES: [Wave; 8] = [
+    Wave::Ground,
+    Wave::Registration,
+    Wave::Foundation,
+    Wave::SessionStore,
+    Wave::Proxy,
+    Wave::Locks,
+    Wave::Application,
+    Wave::Routes,
+];
+
+/// Why a run ends before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Something failed and was told of.
+    Failed(ProblemKind),
+    /// The person stopped it.
+    Interrupted,
+}
+
+/// A part that has been written and whose effect is still waited for.
+struct Pending {
+    part: PartId,
+    result: Result<(), Stop>,
+}
+
+/// One run of a plan.
+pub(super) struct Run<'a> {
+    pub(super) target: &'a Target,
+    pub(super) plan: Plan,
+    pub(super) events: Events,
+    pub(super) cancel: CancellationToken,
+    /// What was really done, by part.
+    pub(super) done: HashMap<PartId, Action>,
+    pub(super) handed_over: bool,
+    /// Written before their wave, and how: the Secret that holds the client secret.
+    pub(super) written_early: HashMap<PartId, Action>,
+    waiting: BTreeMap<Wave, JoinSet<Pending>>,
+}
+
+/// Carries out `plan`, which was shown and confirmed. Whatever happens is told as events; the last one is `Finished`.
+pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: CancellationToken) -> Outcome {
+    let started = Instant::now();
+    let address = plan.answers.application.host.to_string();
+    let mut run = Run {
+        target,
+        plan,
+        events,
+        cancel,
+        done: HashMap::new(),
+        handed_over: false,
+        written_early: HashMap::new(),
+        waiting: BTreeMap::new(),
+    };
+    let ended = run.waves().await;
+    let counts = Counts::of(run.done.values().copied());
+    let outcome = match ended {
+        Ok(()) if run.handed_over => Outcome::HandedOver,
+        Ok(()) if counts.changes() == 0 => Outcome::NothingToDo,
+        Ok(()) => Outcome::Done,
+        Err(Stop::Interrupted | Stop::Failed(ProblemKind::Interrupted)) => Outcome::Interrupted,
+        Err(Stop::Failed(ProblemKind::NotPermitted)) => Outcome::NotPermitted,
+        Err(Stop::Failed(_)) => Outcome::Failed,
+    };
+    let elapsed_ms = milliseconds(started.elapsed());
+    run.events.tell(Event::Finished { outcome, counts, address: Some(format!("https://{address}/")), elapsed_ms });
+    outcome
+}
+
+impl Run<'_> {
+    async fn waves(&mut self) -> Result<(), Stop> {
+        self.make_random_values()?;
+        for wave in WAVES {
+            self.wait_for_what_it_needs(wave).await?;
+            match wave {
+                Wave::Registration => registration::apply(self).await?,
+                Wave::Routes => {
+                    self.draw_again()?;
+                    proof::locks_are_live(self).await?;
+                    self.write(wave).await?;
+                    proof::routes_are_live(self).await?;
+                }
+                _ => {
+                    self.draw_again()?;
+                    self.write(wave).await?;
+                }
+            }
+        }
+        self.remove_leftovers().await
+    }
+
+    /// Random values are made before anything copies them.
+    fn make_random_values(&mut self) -> Result<(), Stop> {
+        let steps = self.plan.steps.clone();
+        for step in &steps {
+            let Some(manifest) = step.manifest() else { continue };
+            let only_random = manifest.secrets.values().all(|value| matches!(value, SecretValue::Random { .. }));
+            if !manifest.secrets.is_empty() && only_random {
+                self.plan.seen.vault.fill(manifest).map_err(|error| self.fail(step, problem::fill(&error)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The blueprint with what has become known since it was planned. What was shown must still hold: only values that were
+    /// shown as unknown may have become known.
+    pub(super) fn draw_again(&mut self) -> Result<(), Stop> {
+        let seen = &mut self.plan.seen;
+        if matches!(seen.existing.registered, Known::Now(_)) {
+            seen.existing.secret_fingerprints = seen.vault.fingerprints();
+        }
+        let parts = match blueprint::blueprint(&self.plan.answers, &seen.facts, &seen.existing) {
+            Ok(parts) => parts,
+            Err(impossible) => return Err(self.fail_run(problem::impossible(&impossible))),
+        };
+        let steps = &mut self.plan.steps;
+        for part in parts {
+            let Some(step) = steps.iter_mut().find(|step| step.part.id == part.id) else {
+                let problem = problem::plan_is_stale(&part.id);
+                return Err(self.fail_run(problem));
+            };
+            if !consistency::is_what_was_shown(&step.part, &part) {
+                let problem = problem::plan_is_stale(&part.id);
+                return Err(self.fail_run(problem));
+            }
+            step.part = part;
+        }
+        Ok(())
+    }
+
+    pub(super) fn fail_run(&self, problem: Problem) -> Stop {
+        let kind = problem.kind;
+        let title =
+            super::event::Title { kind: "Plan".to_owned(), name: self.plan.answers.application.name.to_string() };
+        self.events.tell(Event::Failed { part: PartId("plan".to_owned()), title, problem });
+        Stop::Failed(kind)
+    }
+
+    /// Tells that `step` failed.
+    pub(super) fn fail(&self, step: &Step, problem: Problem) -> Stop {
+        fail(&self.events, step, problem)
+    }
+
+    /// Tells that `step` is done.
+    pub(super) fn ready(&mut self, step: &Step, action: Action, proof: Option<String>, since: Instant) {
+        self.done.insert(step.part.id.clone(), action);
+        tell_ready(&self.events, step, action, proof, since);
+    }
+
+    /// Sends everything of `wave` side by side. What has an effect to wait for is left waiting in the background.
+    async fn write(&mut self, wave: Wave) -> Result<(), Stop> {
+        if self.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        let steps: Vec<Step> = self.plan.steps.iter().filter(|step| in_wave(step, wave)).cloned().collect();
+        let mut writes = Vec::new();
+        for step in steps {
+            match &step.part.body {
+                PartBody::Registration(_) => {}
+                PartBody::MeshProvider(provider) => writes.push((step.clone(), Sent::MeshProvider(provider.clone()))),
+                PartBody::Manifest(manifest) => {
+                    let object =
+                        self.plan.seen.vault.fill(manifest).map_err(|error| self.fail(&step, problem::fill(&error)))?;
+                    writes.push((step.clone(), Sent::Object(object)));
+                }
+            }
+        }
+        let (target, events) = (self.target, &self.events);
+        let results = join_all(writes.into_iter().map(|(step, sent)| async move {
+            let started = Instant::now();
+            (send(target, events, &step, sent).await, step, started)
+        }))
+        .await;
+        let mut stop = None;
+        for (result, step, started) in results {
+            match result {
+                Ok(action) => self.sent(step, action, started),
+                Err(failed) => stop = Some(failed),
+            }
+        }
+        stop.map_or(Ok(()), Err)
+    }
+
+    /// A part has been sent: it is done, or its effect is waited for in the background.
+    fn sent(&mut self, step: Step, action: Action, started: Instant) {
+        let action = self.written_early.remove(&step.part.id).unwrap_or(action);
+        let Some((gate, budget)) = step.manifest().and_then(|manifest| budget::effect(manifest, step.part.wave)) else {
+            self.ready(&step, action, None, started);
+            return;
+        };
+        self.done.insert(step.part.id.clone(), action);
+        let (cluster, events, cancel) = (self.target.cluster.clone(), self.events.clone(), self.cancel.clone());
+        self.waiting.entry(gate).or_default().spawn(async move {
+            let part = step.part.id.clone();
+            let Some(Ok(reference)) = step.manifest().map(|manifest| ObjectRef::of(&manifest.object)) else {
+                return Pending { part, result: Ok(()) };
+            };
+            let on_reason = |reason: String| events.waiting(&step.part.id, &step.title, reason, started, budget);
+            let result = match cluster.wait_ready(&reference, budget, &cancel, &on_reason).await {
+                Ok(()) => {
+                    tell_ready(&events, &step, action, Some("ready".to_owned()), started);
+                    Ok(())
+                }
+                Err(error) => match problem::wait(&step.title, &error) {
+                    None => Err(Stop::Interrupted),
+                    Some(problem) => Err(fail(&events, &step, problem)),
+                },
+            };
+            Pending { part, result }
+        });
+    }
+
+    /// Waits for every effect that `wave` needs.
+    async fn wait_for_what_it_needs(&mut self, wave: Wave) -> Result<(), Stop> {
+        let mut stop = None;
+        for (_, pending) in self.waiting.iter_mut().filter(|(gate, _)| **gate <= wave) {
+            while let Some(joined) = pending.join_next().await {
+                match joined {
+                    Ok(Pending { result: Ok(()), .. }) => {}
+                    Ok(Pending { result: Err(failed), part }) => {
+                        tracing::debug!(part = part.0, "did not become ready");
+                        stop = Some(failed);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a wait ended in an unexpected way");
+                        stop = Some(Stop::Failed(ProblemKind::Failed));
+                    }
+                }
+            }
+        }
+        stop.map_or(Ok(()), Err)
+    }
+
+    /// Deletes what is ours and no longer wanted, once what replaces it is proven.
+    async fn remove_leftovers(&mut self) -> Result<(), Stop> {
+        let leftovers: Vec<Step> =
+            self.plan.steps.iter().filter(|step| step.action == Action::Delete).cloned().collect();
+        for step in leftovers {
+            if self.cancel.is_cancelled() {
+                return Err(Stop::Interrupted);
+            }
+            let started = Instant::now();
+            delete(self.target, &self.events, &step).await?;
+            self.ready(&step, Action::Delete, None, started);
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    /// The object, for a step that is one.
+    pub(super) fn manifest(&self) -> Option<&Manifest> {
+        match &self.part.body {
+            PartBody::Manifest(manifest) => Some(manifest),
+            _ => None,
+        }
+    }
+}
+
+fn in_wave(step: &Step, wave: Wave) -> bool {
+    step.part.wave == wave && step.action != Action::Delete
+}
+
+/// What is sent to the cluster.
+enum Sent {
+    Object(serde_json::Value),
+    MeshProvider(blueprint::MeshProvider),
+}
+
+async fn send(target: &Target, events: &Events, step: &Step, sent: Sent) -> Result<Action, Stop> {
+    if step.action == Action::Keep {
+        return Ok(Action::Keep);
+    }
+    events.tell(Event::Started { part: step.part.id.clone(), title: step.title.clone() });
+    match sent {
+        Sent::MeshProvider(provider) => {
+            mesh::write(target, &provider).await.map_err(|problem| fail(events, step, problem))
+        }
+        Sent::Object(object) => {
+            if step.action == Action::Replace {
+                delete(target, events, step).await?;
+            }
+            let tried = format!("apply {} {}", step.title.kind, step.title.name);
+            match target.cluster.apply(&object, Write::ForReal).await {
+                Ok(_) => Ok(step.action),
+                Err(error) => Err(fail(events, step, problem::cluster(&tried, &error))),
+            }
+        }
+    }
+}
+
+async fn delete(target: &Target, events: &Events, step: &Step) -> Result<(), Stop> {
+    let Some(reference) = step.manifest().and_then(|manifest| ObjectRef::of(&manifest.object).ok()) else {
+        return Ok(());
+    };
+    let tried = format!("delete {} {}", step.title.kind, step.title.name);
+    let deleted = target.cluster.delete(&reference, step.live_uid.as_deref()).await;
+    deleted.map_err(|error| fail(events, step, problem::cluster(&tried, &error)))
+}
+
+fn fail(events: &Events, step: &Step, problem: Problem) -> Stop {
+    let kind = problem.kind;
+    events.tell(Event::Failed { part: step.part.id.clone(), title: step.title.clone(), problem });
+    Stop::Failed(kind)
+}
+
+fn tell_ready(events: &Events, step: &Step, action: Action, proof: Option<String>, since: Instant) {
+    events.tell(Event::Ready {
+        part: step.part.id.clone(),
+        title: step.title.clone(),
+        action,
+        proof,
+        elapsed_ms: milliseconds(since.elapsed()),
+    });
+}

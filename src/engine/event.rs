@@ -1,0 +1,328 @@
+//! What happens, told as it happens: one stream that every face renders.
+
+use crate::blueprint::{PartId, Wave};
+use serde::Serialize;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The version of the event format. A reader may rely on the fields of a version; new ones may be added to it.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// An event with what every event has.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// Counts from 1 within a run.
+    pub sequence: u64,
+    /// When it happened.
+    pub time: jiff::Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Something is being read; nothing has been changed.
+    Looking {
+        /// At what, such as `the cluster`.
+        at: String,
+    },
+    /// The world we work on.
+    Connected {
+        /// The tenant's GUID.
+        tenant: String,
+        /// The tenant's name for people.
+        tenant_domain: String,
+        /// Who is signed in.
+        caller: String,
+        /// How the sign-in was done.
+        sign_in_method: String,
+        /// The kubeconfig context.
+        context: String,
+        /// The API server.
+        server: String,
+        /// Whether this is the practice ground.
+        practice: bool,
+    },
+    /// A person has to open a page and type a code.
+    DeviceCode {
+        /// The page.
+        url: String,
+        /// The code. It is worthless without the person's own sign-in, and is meant to be read.
+        code: String,
+        /// How long it is good for.
+        expires: jiff::Timestamp,
+    },
+    /// What would be done.
+    Planned {
+        /// Every part, in order.
+        steps: Vec<StepSummary>,
+        /// How many of each action.
+        counts: Counts,
+    },
+    /// Work on a part has begun.
+    Started {
+        /// The part.
+        part: PartId,
+        /// Its name for people.
+        title: Title,
+    },
+    /// A part is waiting for its effect.
+    Waiting {
+        /// The part.
+        part: PartId,
+        /// Its name for people.
+        title: Title,
+        /// For what, in the words of what was seen last.
+        reason: String,
+        /// How long it has been waiting, in milliseconds.
+        elapsed_ms: u64,
+        /// How long it may wait, in milliseconds.
+        budget_ms: u64,
+    },
+    /// A part is there and has its effect.
+    Ready {
+        /// The part.
+        part: PartId,
+        /// Its name for people.
+        title: Title,
+        /// What was done to get there.
+        action: Action,
+        /// What was proven, where more than its existence was.
+        proof: Option<String>,
+        /// How long it took, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// A part could not be made.
+    Failed {
+        /// The part.
+        part: PartId,
+        /// Its name for people.
+        title: Title,
+        /// What was tried, what came back and what to do.
+        problem: Problem,
+    },
+    /// Somebody else has to do something; everything else goes on.
+    HandOver {
+        /// The part.
+        part: PartId,
+        /// Its name for people.
+        title: Title,
+        /// What to send to whom.
+        hand_over: HandOver,
+    },
+    /// It is over.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+        /// What was done.
+        counts: Counts,
+        /// The address to try.
+        address: Option<String>,
+        /// How long it took, in milliseconds.
+        elapsed_ms: u64,
+    },
+}
+
+/// A part's name for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Title {
+    /// Such as `AuthorizationPolicy`.
+    pub kind: String,
+    /// Such as `myapp/myapp-sign-in`.
+    pub name: String,
+}
+
+/// One line of a plan.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepSummary {
+    /// The part.
+    pub part: PartId,
+    /// Its name for people.
+    pub title: Title,
+    /// When it is made.
+    pub wave: Wave,
+    /// What would be done.
+    pub action: Action,
+    /// Why it is there.
+    pub why: String,
+    /// What would change, as a unified diff without secret values; empty when nothing would.
+    pub diff: String,
+    /// What stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// What is done, or would be, to a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// It is not there yet.
+    Create,
+    /// It is there and differs.
+    Update,
+    /// It is there and can only be changed by making it anew.
+    Replace,
+    /// It is as it should be.
+    Keep,
+    /// It is ours and no longer part of the installation.
+    Delete,
+    /// It can't be done: see the problem.
+    Blocked,
+}
+
+/// How many of each action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// See [`Action::Create`].
+    pub create: usize,
+    /// See [`Action::Update`].
+    pub update: usize,
+    /// See [`Action::Replace`].
+    pub replace: usize,
+    /// See [`Action::Keep`].
+    pub keep: usize,
+    /// See [`Action::Delete`].
+    pub delete: usize,
+    /// See [`Action::Blocked`].
+    pub blocked: usize,
+}
+
+impl Counts {
+    /// Counts `actions`.
+    pub fn of(actions: impl IntoIterator<Item = Action>) -> Self {
+        let mut counts = Self::default();
+        for action in actions {
+            *match action {
+                Action::Create => &mut counts.create,
+                Action::Update => &mut counts.update,
+                Action::Replace => &mut counts.replace,
+                Action::Keep => &mut counts.keep,
+                Action::Delete => &mut counts.delete,
+                Action::Blocked => &mut counts.blocked,
+            } += 1;
+        }
+        counts
+    }
+
+    /// How many change something.
+    pub fn changes(&self) -> usize {
+        self.create + self.update + self.replace + self.delete
+    }
+}
+
+/// What went wrong: what was tried, what came back, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// What was tried.
+    pub tried: String,
+    /// What came back.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+    /// What kind of problem it is; decides the exit code.
+    pub kind: ProblemKind,
+}
+
+/// What kind of problem; each has its exit code in design.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProblemKind {
+    /// Something was tried and failed.
+    Failed,
+    /// A right is missing.
+    NotPermitted,
+    /// The answers can't be used with what is there.
+    UnusableAnswers,
+    /// The person stopped it.
+    Interrupted,
+}
+
+/// What somebody else has to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandOver {
+    /// Why we can't: the right that is missing.
+    pub reason: String,
+    /// Who can.
+    pub who: String,
+    /// A page to open, where there is one.
+    pub link: Option<String>,
+    /// A command to run, where there is one.
+    pub command: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Everything is there and works.
+    Done,
+    /// Everything was there already.
+    NothingToDo,
+    /// Done but for what somebody else must do.
+    HandedOver,
+    /// Something failed.
+    Failed,
+    /// A right was missing.
+    NotPermitted,
+    /// The person stopped it; a re-run continues.
+    Interrupted,
+}
+
+/// Somebody who hears every event, in order. Hearing must not wait for anything slow.
+pub trait Listener: Send {
+    /// Takes in one event.
+    fn hear(&mut self, envelope: &Envelope);
+}
+
+/// Where events go. Cheap to clone; clones share one sequence.
+#[derive(Clone)]
+pub struct Events(Arc<Mutex<Telling>>);
+
+struct Telling {
+    listener: Box<dyn Listener>,
+    sequence: u64,
+}
+
+impl Events {
+    /// Tells everything to `listener`.
+    pub fn to(listener: impl Listener + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Telling { listener: Box::new(listener), sequence: 0 })))
+    }
+
+    /// Tells of `event`.
+    pub fn tell(&self, event: Event) {
+        // A listener that panicked has lost an event of its own; the next ones are still told.
+        let mut telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        telling.sequence += 1;
+        let envelope =
+            Envelope { version: FORMAT_VERSION, sequence: telling.sequence, time: jiff::Timestamp::now(), event };
+        telling.listener.hear(&envelope);
+    }
+
+    /// Tells that `part` waits for `reason`.
+    pub fn waiting(&self, part: &PartId, title: &Title, reason: String, since: Instant, budget: Duration) {
+        self.tell(Event::Waiting {
+            part: part.clone(),
+            title: title.clone(),
+            reason,
+            elapsed_ms: milliseconds(since.elapsed()),
+            budget_ms: milliseconds(budget),
+        });
+    }
+}
+
+/// A duration for an event.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

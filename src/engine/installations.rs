@@ -1,0 +1,152 @@
+//! What is installed in a cluster: found by the records that installations leave, never by what a laptop remembers.
+
+use super::{
+    event::Problem,
+    plan::{INSTALLATION_LABEL, INSTALLATION_NAMESPACE_LABEL},
+    problem,
+};
+use crate::{
+    answers::file,
+    cluster::{Cluster, Error, Selection},
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// One installation, at a glance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Installation {
+    /// The application.
+    pub application: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The host people type; `None` when the record can't be read.
+    pub host: Option<String>,
+    /// The sign-in proxy's pods, ready and wanted; `None` when it isn't there or may not be seen.
+    pub proxy: Option<Pods>,
+    /// The session store's pods.
+    pub session_store: Option<Pods>,
+    /// The certificate: `ready`, or why not; `None` when it isn't there or may not be seen.
+    pub certificate: Option<String>,
+    /// When the certificate expires.
+    pub certificate_expires: Option<String>,
+}
+
+/// How many pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pods {
+    /// Are ready.
+    pub ready: u64,
+    /// Are wanted.
+    pub wanted: u64,
+}
+
+/// Every installation. Three requests, however many there are.
+pub async fn list(cluster: &Cluster) -> Result<Vec<Installation>, Problem> {
+    let records = cluster.installations().await.map_err(|error| problem::cluster("list installations", &error))?;
+    let ours = Selection::labelled("app.kubernetes.io/managed-by=gatewright");
+    let (deployments, certificates) = tokio::join!(
+        cluster.list("apps/v1", "Deployment", &ours),
+        cluster.list("cert-manager.io/v1", "Certificate", &ours)
+    );
+    let deployments = seen(deployments)?;
+    let certificates = seen(certificates)?;
+    let mut found: Vec<Installation> =
+        records.iter().map(|record| installation(record, &deployments, &certificates)).collect();
+    found.sort_by(|left, right| (&left.namespace, &left.application).cmp(&(&right.namespace, &right.application)));
+    Ok(found)
+}
+
+/// What may not be seen, or isn't served, is left out of the picture instead of spoiling it.
+fn seen(list: Result<Vec<Value>, Error>) -> Result<Vec<Value>, Problem> {
+    match list {
+        Ok(objects) => Ok(objects),
+        Err(Error::Forbidden(_) | Error::NotServed { .. }) => Ok(Vec::new()),
+        Err(error) => Err(problem::cluster("look at what is installed", &error)),
+    }
+}
+
+fn installation(record: &Value, deployments: &[Value], certificates: &[Value]) -> Installation {
+    let application = label(record, INSTALLATION_LABEL).unwrap_or_default().to_owned();
+    let namespace = text(record, "/metadata/namespace").unwrap_or_default().to_owned();
+    let is_of_it = |object: &&Value| {
+        label(object, INSTALLATION_LABEL) == Some(&application)
+            && label(object, INSTALLATION_NAMESPACE_LABEL) == Some(&namespace)
+    };
+    let pods = |component: &str| {
+        let deployment = deployments
+            .iter()
+            .filter(is_of_it)
+            .find(|deployment| label(deployment, "app.kubernetes.io/component") == Some(component))?;
+        Some(Pods {
+            ready: deployment.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or_default(),
+            wanted: deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1),
+        })
+    };
+    let certificate = certificates.iter().find(is_of_it);
+    let answers = text(record, "/data/answers.yaml").and_then(|answers| file::parse(answers, "the record").ok());
+    Installation {
+        proxy: pods("sign-in-proxy"),
+        session_store: pods("session-store"),
+        certificate: certificate.map(readiness),
+        certificate_expires: certificate
+            .and_then(|certificate| text(certificate, "/status/notAfter"))
+            .map(str::to_owned),
+        host: answers.map(|answers| answers.application.host.to_string()),
+        application,
+        namespace,
+    }
+}
+
+fn readiness(certificate: &Value) -> String {
+    let conditions = certificate.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().find(|condition| text(condition, "/type") == Some("Ready"));
+    match ready {
+        Some(ready) if text(ready, "/status") == Some("True") => "ready".to_owned(),
+        Some(ready) => text(ready, "/reason").unwrap_or("not ready").to_owned(),
+        None => "not ready".to_owned(),
+    }
+}
+
+/// The installations as a table.
+pub fn table(installations: &[Installation]) -> String {
+    let pods =
+        |pods: Option<Pods>| pods.map_or_else(|| "?".to_owned(), |pods| format!("{}/{}", pods.ready, pods.wanted));
+    let mut rows =
+        vec![["APPLICATION", "NAMESPACE", "HOST", "PROXY", "SESSIONS", "CERTIFICATE", "EXPIRES"].map(str::to_owned)];
+    rows.extend(installations.iter().map(|one| {
+        [
+            one.application.clone(),
+            one.namespace.clone(),
+            one.host.clone().unwrap_or_else(|| "? (unreadable record)".to_owned()),
+            pods(one.proxy),
+            pods(one.session_store),
+            one.certificate.clone().unwrap_or_else(|| "?".to_owned()),
+            one.certificate_expires.clone().unwrap_or_else(|| "?".to_owned()),
+        ]
+    }));
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            let _infallible = write!(line, "{cell:width$}  ");
+        }
+        let _infallible = writeln!(text, "{}", line.trim_end());
+    }
+    text.trim_end().to_owned()
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Value::as_str)
+}
+
+fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/labels")?.get(name)?.as_str()
+}

@@ -1,0 +1,106 @@
+//! Looking: what is there, before anything is planned.
+
+use super::{
+    Target,
+    event::{Event, Events, Problem},
+    problem, registration,
+    secrets::Vault,
+};
+use crate::{
+    answers::{Answers, IssuerKind, Workload},
+    blueprint::{self, Existing, Known, PartBody, SecretValue},
+    cluster::{DiscoverRequest, ObjectRef},
+    facts::{Facts, RegisteredFacts},
+};
+
+/// What was seen of the world.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What was discovered.
+    pub facts: Facts,
+    /// What exists already and only the outside knows.
+    pub existing: Existing,
+    /// The registration as it is live.
+    pub(super) registration: registration::Live,
+    /// The values of our Secrets.
+    pub(super) vault: Vault,
+    /// Where the client secret is kept: the Secret's name and the key in it.
+    pub(super) client_secret_at: (String, String),
+}
+
+/// Looks at the cluster and the tenant. Writes nothing.
+pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result<Seen, Problem> {
+    events.tell(Event::Looking { at: format!("cluster {}", target.cluster.context()) });
+    let request = discover_request(answers);
+    let cluster = target.cluster.discover(&request).await.map_err(|error| problem::discover(&error))?;
+    let facts = Facts { cluster, tenant: target.session.tenant().clone() };
+    events.tell(Event::Looking { at: format!("tenant {}", facts.tenant.domain) });
+    let unknown = Existing {
+        registered: Known::Later("known once the application is registered"),
+        secret_fingerprints: std::collections::BTreeMap::new(),
+    };
+    let parts = blueprint::blueprint(answers, &facts, &unknown).map_err(|reasons| problem::impossible(&reasons))?;
+    let (registration, stored) = tokio::try_join!(registration::read(target, &parts), read_secrets(target, &parts))?;
+    let StoredSecrets { vault, client_secret_at } = stored;
+    let registered = registration.application().map_or(unknown.registered, |application| {
+        Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
+    });
+    let mut secret_fingerprints = vault.fingerprints();
+    if registration.usable_client_secret(&vault, &client_secret_at).is_none() {
+        // It is about to be replaced: what pods read will have another fingerprint.
+        secret_fingerprints.remove(&client_secret_at.0);
+    }
+    let existing = Existing { registered, secret_fingerprints };
+    Ok(Seen { facts, existing, registration, vault, client_secret_at })
+}
+
+fn discover_request(answers: &Answers) -> DiscoverRequest {
+    let application = &answers.application;
+    DiscoverRequest {
+        namespace: application.namespace.to_string(),
+        app_name: application.name.to_string(),
+        service: match &application.workload {
+            Workload::Existing { service, .. } => Some(service.to_string()),
+            Workload::Deploy { .. } => None,
+        },
+        issuer: Some((
+            issuer_kind(answers.certificate.issuer.kind).to_owned(),
+            answers.certificate.issuer.name.to_string(),
+        )),
+        gateway: answers.gateway.as_ref().map(|gateway| (gateway.namespace.to_string(), gateway.service.to_string())),
+    }
+}
+
+fn issuer_kind(kind: IssuerKind) -> &'static str {
+    match kind {
+        IssuerKind::ClusterIssuer => "ClusterIssuer",
+        IssuerKind::Issuer => "Issuer",
+    }
+}
+
+struct StoredSecrets {
+    vault: Vault,
+    client_secret_at: (String, String),
+}
+
+/// Reads the Secrets that the blueprint wants, as far as they are there.
+async fn read_secrets(target: &Target, parts: &[blueprint::Part]) -> Result<StoredSecrets, Problem> {
+    let mut vault = Vault::default();
+    let mut client_secret_at = (String::new(), String::new());
+    for part in parts {
+        let PartBody::Manifest(manifest) = &part.body else { continue };
+        if manifest.secrets.is_empty() {
+            continue;
+        }
+        let reference = ObjectRef::of(&manifest.object).map_err(|error| problem::cluster("read a Secret", &error))?;
+        if let Some((key, _)) = manifest.secrets.iter().find(|(_, value)| **value == SecretValue::ClientSecret) {
+            client_secret_at = (reference.name.clone(), key.clone());
+        }
+        let tried = format!("read {reference}");
+        let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
+        if let Some(live) = live.filter(|live| super::plan::may_be_ours(live, manifest)) {
+            vault.remember(&live);
+        }
+    }
+    Ok(StoredSecrets { vault, client_secret_at })
+}

@@ -1,0 +1,227 @@
+//! The blueprint held against what is live.
+
+use super::{
+    Seen, Target, diff,
+    event::{Action, Counts, Events, Problem, ProblemKind, StepSummary, Title},
+    leftovers, problem, registration, rights, title,
+};
+use crate::{
+    answers::Answers,
+    blueprint::{self, FIELD_MANAGER, Manifest, MeshProvider, Part, PartBody},
+    cluster::{self, ObjectRef, Write, mesh_config},
+};
+use futures::{StreamExt as _, stream};
+use serde_json::Value;
+
+/// The label by which our objects are known.
+pub const INSTALLATION_LABEL: &str = "gatewright.dev/installation";
+/// The label that tells the namespace of the application that an object belongs to.
+pub const INSTALLATION_NAMESPACE_LABEL: &str = "gatewright.dev/installation-namespace";
+
+/// How many requests are in flight at once while looking.
+const LOOKS_AT_ONCE: usize = 8;
+
+/// What would be done, and to what.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the person decided.
+    pub answers: Answers,
+    /// What was there when it was made.
+    pub seen: Seen,
+    /// Every part, in order; leftovers last.
+    pub steps: Vec<Step>,
+}
+
+/// A part and what would be done to it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The part; for a leftover, an object that is live and no longer wanted.
+    pub part: Part,
+    /// Its name for people.
+    pub title: Title,
+    /// What would be done.
+    pub action: Action,
+    /// What would change.
+    pub diff: String,
+    /// What stands in the way.
+    pub problem: Option<Problem>,
+    /// The UID of the live object, where there is one: it is replaced or deleted only as long as it is the same one.
+    pub live_uid: Option<String>,
+}
+
+impl Plan {
+    /// How many of each action.
+    pub fn counts(&self) -> Counts {
+        Counts::of(self.steps.iter().map(|step| step.action))
+    }
+
+    /// The plan as faces show it.
+    pub fn summaries(&self) -> Vec<StepSummary> {
+        self.steps
+            .iter()
+            .map(|step| StepSummary {
+                part: step.part.id.clone(),
+                title: step.title.clone(),
+                wave: step.part.wave,
+                action: step.action,
+                why: step.part.why.clone(),
+                diff: step.diff.clone(),
+                problem: step.problem.clone(),
+            })
+            .collect()
+    }
+
+    /// What stands in the way, if anything does; the worst kind first.
+    pub fn problems(&self) -> Vec<&Problem> {
+        let mut problems: Vec<&Problem> = self.steps.iter().filter_map(|step| step.problem.as_ref()).collect();
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.kind));
+        problems
+    }
+}
+
+/// Looks at everything and plans. Writes nothing: every look at a change is the server's own dry run.
+pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result<Plan, Problem> {
+    let seen = super::look(target, answers, events).await?;
+    let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)
+        .map_err(|impossible| problem::impossible(&impossible))?;
+    events.tell(super::event::Event::Looking { at: format!("what is live of {} objects", parts.len()) });
+    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, &seen, part)))
+        .buffered(LOOKS_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    steps.extend(leftovers::find(target, answers, &seen.facts, &parts).await?);
+    rights::block_what_is_denied(target, &mut steps).await?;
+    Ok(Plan { answers: answers.clone(), seen, steps })
+}
+
+async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem> {
+    let found = match &part.body {
+        PartBody::Registration(wanted) => Found::from(registration::compare(wanted, seen)),
+        PartBody::MeshProvider(provider) => compare_mesh_provider(target, provider).await?,
+        PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
+    };
+    let Found { action, diff, problem, live_uid } = found;
+    Ok(Step { part: part.clone(), title: title::of(part), action, diff, problem, live_uid })
+}
+
+/// What comparing found.
+struct Found {
+    action: Action,
+    diff: String,
+    problem: Option<Problem>,
+    live_uid: Option<String>,
+}
+
+impl From<(Action, String)> for Found {
+    fn from((action, diff): (Action, String)) -> Self {
+        Self { action, diff, problem: None, live_uid: None }
+    }
+}
+
+async fn compare_mesh_provider(target: &Target, provider: &MeshProvider) -> Result<Found, Problem> {
+    let reference = mesh_config_map(provider);
+    let tried = format!("read ConfigMap {}/{}", provider.namespace, provider.config_map);
+    let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
+    let Some(live) = live else {
+        return Ok(blocked(Problem {
+            tried,
+            cause: "it is not there".to_owned(),
+            remedy: "install Istio, or name the revision that serves the application's namespace".to_owned(),
+            kind: ProblemKind::Failed,
+        }));
+    };
+    let before = live.pointer(&format!("/data/{}", provider.key)).and_then(Value::as_str).unwrap_or_default();
+    Ok(match mesh_config::insert_provider(before, &provider.entry) {
+        Err(error) => blocked(problem::mesh_edit(provider, &error)),
+        Ok(after) if after == before => Found::from((Action::Keep, String::new())),
+        Ok(after) => Found::from((Action::Update, diff::between_texts(before, &after))),
+    })
+}
+
+pub(super) fn mesh_config_map(provider: &MeshProvider) -> ObjectRef {
+    ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some(provider.namespace.clone()),
+        name: provider.config_map.clone(),
+    }
+}
+
+async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> Result<Found, Problem> {
+    let name = title::of_object(&manifest.object);
+    let tried = format!("read {} {}", name.kind, name.name);
+    let reference = ObjectRef::of(&manifest.object).map_err(|error| problem::cluster(&tried, &error))?;
+    let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
+    let Some(live) = live else {
+        return Ok(Found::from((Action::Create, diff::between(None, Some(&shown(manifest))))));
+    };
+    let live_uid = live.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
+    if !may_be_ours(&live, manifest) {
+        return Ok(blocked(problem::foreign_object(&name, &live)));
+    }
+    let mut vault = seen.vault.clone();
+    if !vault.is_complete(manifest) {
+        return Ok(Found {
+            live_uid,
+            ..Found::from((Action::Update, diff::between(Some(&live), Some(&shown(manifest)))))
+        });
+    }
+    let wanted = vault.fill(manifest).map_err(|error| problem::fill(&error))?;
+    match target.cluster.apply(&wanted, Write::DryRun).await {
+        Ok(after) => {
+            let diff = diff::between(Some(&live), Some(&after));
+            let owned = owned_fields(&live) == owned_fields(&after);
+            let action = if diff.is_empty() && owned { Action::Keep } else { Action::Update };
+            Ok(Found { action, diff, problem: None, live_uid })
+        }
+        Err(cluster::Error::Invalid { ref causes, .. })
+            if causes.iter().any(|cause| cause.message.contains("immutable")) =>
+        {
+            let diff = diff::between(Some(&live), Some(&wanted));
+            Ok(Found { action: Action::Replace, diff, problem: None, live_uid })
+        }
+        Err(error) => {
+            let tried = format!("asked the server what applying {} {} would do", name.kind, name.name);
+            Ok(blocked(problem::cluster(&tried, &error)))
+        }
+    }
+}
+
+fn blocked(problem: Problem) -> Found {
+    Found { action: Action::Blocked, diff: String::new(), problem: Some(problem), live_uid: None }
+}
+
+/// The object with the names of its secret keys, and no values.
+fn shown(manifest: &Manifest) -> Value {
+    let mut object = manifest.object.clone();
+    if !manifest.secrets.is_empty()
+        && let Some(fields) = object.as_object_mut()
+    {
+        let keys = manifest.secrets.keys().map(|key| (key.clone(), Value::from("‹made when it is applied›")));
+        fields.insert("data".to_owned(), Value::Object(keys.collect()));
+    }
+    object
+}
+
+/// An object of the name we want is ours when it carries our mark. A namespace may be anybody's: we add a label to it, and the
+/// server tells us when that takes something from somebody.
+pub(super) fn may_be_ours(live: &Value, manifest: &Manifest) -> bool {
+    let label = |object: &Value| {
+        let labels = object.pointer("/metadata/labels")?;
+        let of = |name: &str| labels.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some((of(INSTALLATION_LABEL)?, of(INSTALLATION_NAMESPACE_LABEL)?))
+    };
+    let is_namespace = manifest.object.get("kind").and_then(Value::as_str) == Some("Namespace");
+    is_namespace || label(live) == label(&manifest.object)
+}
+
+/// What the server says that we own.
+fn owned_fields(object: &Value) -> Option<&Value> {
+    object.pointer("/metadata/managedFields")?.as_array()?.iter().find_map(|entry| {
+        let ours = entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER)
+            && entry.get("operation").and_then(Value::as_str) == Some("Apply");
+        ours.then(|| entry.get("fieldsV1")).flatten()
+    })
+}

@@ -1,0 +1,141 @@
+//! Errors of every layer, as a person needs them: what was tried, what came back, what to do.
+
+use super::{
+    event::{Problem, ProblemKind, Title},
+    secrets::FillError,
+};
+use crate::{
+    blueprint::{Impossible, MeshProvider, PartId},
+    cluster::{self, WaitError, mesh_config::MeshEditError},
+};
+use serde_json::Value;
+
+/// A problem of the Kubernetes client.
+pub fn cluster(tried: &str, error: &cluster::Error) -> Problem {
+    let (remedy, kind) = match error {
+        cluster::Error::Forbidden(right) => (
+            format!("ask {} for the right to {right}; check it with: {}", right.who_can_grant(), right.check_command()),
+            ProblemKind::NotPermitted,
+        ),
+        cluster::Error::Conflict { .. } => (
+            "ask the owner to leave the field to us, or change the answer; nothing is taken by force".to_owned(),
+            ProblemKind::Failed,
+        ),
+        cluster::Error::NotServed { install, .. } => ((*install).to_owned(), ProblemKind::Failed),
+        cluster::Error::Unauthorized { .. } => (
+            "sign in to the cluster again (kubectl get namespaces must work), and run again".to_owned(),
+            ProblemKind::Failed,
+        ),
+        cluster::Error::Unreachable { .. } | cluster::Error::TimedOut { .. } => {
+            ("see that `kubectl version` answers with the same context, and run again".to_owned(), ProblemKind::Failed)
+        }
+        _ => ("run again; if it stays, the log (--log-file FILE -vv) tells more".to_owned(), ProblemKind::Failed),
+    };
+    Problem { tried: tried.to_owned(), cause: error.to_string(), remedy, kind }
+}
+
+/// A problem of waiting; `None` when the person stopped it.
+pub fn wait(title: &Title, error: &WaitError) -> Option<Problem> {
+    let tried = format!("waited for {} {} to be ready", title.kind, title.name);
+    let (cause, remedy) = match error {
+        WaitError::Cancelled { .. } => return None,
+        WaitError::TimedOut { .. } => {
+            (error.to_string(), "see to the reason above, and run again: it goes on from here")
+        }
+        WaitError::Terminal { .. } => {
+            (error.to_string(), "this does not heal by itself: see to the reason, and run again")
+        }
+        WaitError::Cluster(error) => return Some(cluster(&tried, error)),
+    };
+    Some(Problem { tried, cause, remedy: remedy.to_owned(), kind: ProblemKind::Failed })
+}
+
+/// The facts make the answers impossible.
+pub fn impossible(reasons: &Impossible) -> Problem {
+    Problem {
+        tried: "draw the objects for these answers in this cluster".to_owned(),
+        cause: reasons.to_string(),
+        remedy: "change the answers, or what the cluster lacks, and run again; nothing has been changed".to_owned(),
+        kind: ProblemKind::UnusableAnswers,
+    }
+}
+
+/// An object of a name that we want is somebody else's.
+pub fn foreign_object(title: &Title, live: &Value) -> Problem {
+    let manager = live
+        .pointer("/metadata/managedFields/0/manager")
+        .and_then(Value::as_str)
+        .map_or_else(|| "somebody else".to_owned(), |manager| format!("{manager:?}"));
+    Problem {
+        tried: format!("plan {} {}", title.kind, title.name),
+        cause: format!("there is one already, made by {manager}, and it does not carry our mark"),
+        remedy: "choose another application name, or remove or rename that object; it is never taken over silently"
+            .to_owned(),
+        kind: ProblemKind::Failed,
+    }
+}
+
+/// The mesh configuration can't be edited with certainty.
+pub fn mesh_edit(provider: &MeshProvider, error: &MeshEditError) -> Problem {
+    let entry = super::diff::yaml(&Value::Array(vec![provider.entry.clone()]));
+    Problem {
+        tried: format!("add our provider to ConfigMap {}/{}", provider.namespace, provider.config_map),
+        cause: error.to_string(),
+        remedy: format!("add this entry to extensionProviders by hand, and run again:\n{entry}"),
+        kind: ProblemKind::Failed,
+    }
+}
+
+/// A Secret can't be filled.
+pub fn fill(error: &FillError) -> Problem {
+    Problem {
+        tried: "fill a Secret".to_owned(),
+        cause: error.to_string(),
+        remedy: "run again".to_owned(),
+        kind: ProblemKind::Failed,
+    }
+}
+
+/// Something that was there is gone.
+pub fn gone(tried: &str) -> Problem {
+    Problem {
+        tried: tried.to_owned(),
+        cause: "it was there when the plan was made, and is gone".to_owned(),
+        remedy: "run again, for a plan of what is there now".to_owned(),
+        kind: ProblemKind::Failed,
+    }
+}
+
+/// Between plan and apply something changed that was not shown.
+pub fn plan_is_stale(part: &PartId) -> Problem {
+    Problem {
+        tried: "apply the plan that was shown".to_owned(),
+        cause: format!("{} would now be another object than the one shown", part.0),
+        remedy: "run again, and look at the new plan".to_owned(),
+        kind: ProblemKind::Failed,
+    }
+}
+
+/// A problem of Microsoft Graph or sign-in.
+pub fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
+    let (remedy, kind) = match error.lacks_right() {
+        Some(right) => (right.to_string(), ProblemKind::NotPermitted),
+        None if error.is_not_permitted() => {
+            ("ask an administrator, and run again".to_owned(), ProblemKind::NotPermitted)
+        }
+        None if error.is_sign_in_expired() => ("sign in again, and run again".to_owned(), ProblemKind::Failed),
+        None => ("run again: what is done is kept, and it goes on from here".to_owned(), ProblemKind::Failed),
+    };
+    Problem { tried: tried.to_owned(), cause: error.to_string(), remedy, kind }
+}
+
+/// Discovery could not finish.
+pub fn discover(error: &cluster::DiscoverError) -> Problem {
+    let kind = if error.lacks_right().is_some() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
+    Problem {
+        tried: "find out what the cluster has".to_owned(),
+        cause: error.to_string(),
+        remedy: "see to that, and run again; nothing has been changed".to_owned(),
+        kind,
+    }
+}

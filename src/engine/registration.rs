@@ -1,0 +1,460 @@
+//! The registration in Entra: held against what is wanted, and brought there, one step after the other.
+
+use super::{
+    Seen, Target,
+    apply::{Run, Stop},
+    diff,
+    event::{Action, Event, HandOver, Problem},
+    plan::Step,
+    problem,
+    secrets::{NewClientSecret, Vault},
+};
+use crate::{
+    blueprint::{GrantResource, Known, Part, PartBody, RegistrationPart, SecretValue},
+    cluster::Write,
+    entra::{
+        Application, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal, Session, expose, merge,
+        merge_service_principal,
+    },
+    facts::RegisteredFacts,
+    secret::Secret,
+};
+use std::time::Instant;
+
+/// The registration as it is live, and what it should be.
+#[derive(Clone, Debug)]
+pub struct Live {
+    unique_name: String,
+    desired: Desired,
+    credential_name: String,
+    application: Option<Application>,
+    principal: Option<ServicePrincipal>,
+    graph: Option<ServicePrincipal>,
+    grants: Vec<Grant>,
+    assignments: Vec<RoleAssignment>,
+}
+
+impl Live {
+    /// The application, once there is one.
+    pub fn application(&self) -> Option<&Application> {
+        self.application.as_ref()
+    }
+
+    /// The client secret that our Secret holds, if Entra still knows it and it has not expired.
+    pub fn usable_client_secret<'a>(&self, vault: &'a Vault, at: &(String, String)) -> Option<(&'a str, &'a Secret)> {
+        let (key_id, value) = vault.client_secret(&at.0, &at.1)?;
+        let credentials = &self.application.as_ref()?.password_credentials;
+        let known = credentials.iter().find(|credential| credential.key_id.eq_ignore_ascii_case(key_id))?;
+        let expired = known.end_date_time.is_some_and(|end| end <= jiff::Timestamp::now());
+        (!expired).then_some((key_id, value))
+    }
+
+    /// The key ids of credentials that carry our name and are not `in_use`: what a run left that was killed between Entra's answer
+    /// and the write to the cluster.
+    fn orphans(&self, in_use: Option<&str>) -> Vec<String> {
+        let credentials = self.application.iter().flat_map(|application| &application.password_credentials);
+        credentials
+            .filter(|credential| credential.display_name.as_deref() == Some(&self.credential_name))
+            .filter(|credential| in_use.is_none_or(|in_use| !credential.key_id.eq_ignore_ascii_case(in_use)))
+            .map(|credential| credential.key_id.clone())
+            .collect()
+    }
+
+    fn resource(&self, resource: GrantResource) -> Option<&ServicePrincipal> {
+        match resource {
+            GrantResource::Graph => self.graph.as_ref(),
+            GrantResource::Own => self.principal.as_ref(),
+        }
+    }
+
+    fn grant(&self, resource: GrantResource) -> Option<&Grant> {
+        let resource = &self.resource(resource)?.id;
+        self.grants.iter().find(|grant| &grant.resource_id == resource && grant.consent_type == "AllPrincipals")
+    }
+
+    fn holds_role(&self, role: &str) -> bool {
+        let (Some(principal), Some(application)) = (&self.principal, &self.application) else { return false };
+        application.role(role).is_some_and(|role| {
+            let id = role.id.to_string();
+            let of_ours = |held: &&RoleAssignment| held.principal_id == principal.id;
+            self.assignments.iter().filter(of_ours).any(|held| held.app_role_id.eq_ignore_ascii_case(&id))
+        })
+    }
+}
+
+/// Reads the registration that `parts` want.
+pub async fn read(target: &Target, parts: &[Part]) -> Result<Live, Problem> {
+    let mut live = wanted(parts);
+    let session = &target.session;
+    live.application = session
+        .find_application(&live.unique_name)
+        .await
+        .map_err(|error| problem::entra("read the registration", &error))?;
+    let Some(application) = &live.application else { return Ok(live) };
+    let read = |error| problem::entra("read the service principal", &error);
+    let (principal, graph) =
+        tokio::try_join!(session.service_principal(&application.app_id), session.service_principal(GRAPH_APP_ID))
+            .map_err(read)?;
+    live.graph = graph;
+    if let Some(principal) = &principal {
+        let (grants, assignments) =
+            tokio::join!(session.grants(&principal.id), session.role_assignments(&principal.id));
+        live.grants = if_it_may_be_seen("read the consents", grants)?;
+        live.assignments = if_it_may_be_seen("read the role assignments", assignments)?;
+    }
+    live.principal = principal;
+    Ok(live)
+}
+
+/// What may not be seen counts as not there: trying to make it tells whether it is.
+fn if_it_may_be_seen<T>(tried: &str, list: Result<Vec<T>, Error>) -> Result<Vec<T>, Problem> {
+    match list {
+        Ok(list) => Ok(list),
+        Err(error) if error.lacks_right().is_some() => Ok(Vec::new()),
+        Err(error) => Err(problem::entra(tried, &error)),
+    }
+}
+
+fn wanted(parts: &[Part]) -> Live {
+    let mut live = Live {
+        unique_name: String::new(),
+        desired: Desired {
+            display_name: String::new(),
+            redirect_uri: String::new(),
+            scope: (String::new(), uuid::Uuid::nil()),
+            role: (String::new(), uuid::Uuid::nil()),
+            optional_claims: Vec::new(),
+            tags: Vec::new(),
+        },
+        credential_name: String::new(),
+        application: None,
+        principal: None,
+        graph: None,
+        grants: Vec::new(),
+        assignments: Vec::new(),
+    };
+    for part in parts {
+        match &part.body {
+            PartBody::Registration(RegistrationPart::Application {
+                unique_name,
+                display_name,
+                redirect_uri,
+                scope,
+                role,
+                optional_claims,
+                tags,
+            }) => {
+                live.unique_name.clone_from(unique_name);
+                live.desired = Desired {
+                    display_name: display_name.clone(),
+                    redirect_uri: redirect_uri.clone(),
+                    scope: scope.clone(),
+                    role: role.clone(),
+                    optional_claims: optional_claims.clone(),
+                    tags: tags.clone(),
+                };
+            }
+            PartBody::Registration(RegistrationPart::ClientSecret { display_name, .. }) => {
+                live.credential_name.clone_from(display_name);
+            }
+            _ => {}
+        }
+    }
+    live
+}
+
+/// What would be done to a step of the registration, and what would change.
+pub fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) {
+    let live = &seen.registration;
+    match part {
+        RegistrationPart::Application { .. } => {
+            let patch = merge(&live.desired, live.application());
+            of_patch(live.application.is_some(), patch.is_empty(), &patch)
+        }
+        RegistrationPart::IdentifierUri => match live.application() {
+            None => (Action::Create, added(&["api://‹known once the application is registered›".to_owned()])),
+            Some(application) => {
+                let patch = expose(application, &live.desired.scope.0);
+                of_patch(!application.identifier_uris.is_empty(), patch.is_empty(), &patch)
+            }
+        },
+        RegistrationPart::ServicePrincipal { assignment_required } => {
+            let patch = merge_service_principal(*assignment_required, live.principal.as_ref());
+            of_patch(live.principal.is_some(), live.principal.is_some() && patch.is_empty(), &patch)
+        }
+        RegistrationPart::Grant { resource, scopes } => match live.grant(*resource) {
+            None => (Action::Create, added(scopes)),
+            Some(grant) => {
+                let missing: Vec<String> =
+                    scopes.iter().filter(|scope| !grant.scopes().any(|there| there == *scope)).cloned().collect();
+                if missing.is_empty() { (Action::Keep, String::new()) } else { (Action::Update, added(&missing)) }
+            }
+        },
+        RegistrationPart::RoleAssignment { role } => {
+            if live.holds_role(role) {
+                (Action::Keep, String::new())
+            } else {
+                (Action::Create, added(std::slice::from_ref(role)))
+            }
+        }
+        RegistrationPart::ClientSecret { display_name, lifetime } => {
+            let in_use = live.usable_client_secret(&seen.vault, &seen.client_secret_at);
+            let orphans = live.orphans(in_use.map(|(key_id, _)| key_id));
+            let removed: String =
+                orphans.iter().map(|key_id| format!("-{display_name}, key {key_id}, used by nobody\n")).collect();
+            match (in_use, orphans.is_empty()) {
+                (Some(_), true) => (Action::Keep, String::new()),
+                (Some(_), false) => (Action::Update, removed),
+                (None, _) => (Action::Create, format!("{removed}+{display_name}, for {lifetime}\n")),
+            }
+        }
+    }
+}
+
+fn of_patch(is_there: bool, nothing_to_do: bool, patch: &impl serde::Serialize) -> (Action, String) {
+    if nothing_to_do {
+        return (Action::Keep, String::new());
+    }
+    let text = serde_json::to_value(patch).map(|patch| diff::yaml(&patch)).unwrap_or_default();
+    let diff = text.lines().map(|line| format!("+{line}\n")).collect();
+    (if is_there { Action::Update } else { Action::Create }, diff)
+}
+
+fn added(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("+{line}\n")).collect()
+}
+
+/// Brings the registration to what the plan says.
+pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
+    let steps: Vec<Step> =
+        run.plan.steps.iter().filter(|step| matches!(step.part.body, PartBody::Registration(_))).cloned().collect();
+    for step in steps {
+        if run.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        let PartBody::Registration(part) = &step.part.body else { continue };
+        let started = Instant::now();
+        if step.action != Action::Keep {
+            run.events.tell(Event::Started { part: step.part.id.clone(), title: step.title.clone() });
+        }
+        let session = observed(run, &step, started);
+        match carry_out(run, &session, &step, part).await {
+            Ok(Done::Proven(action, proof)) => run.ready(&step, action, proof, started),
+            Ok(Done::HandedOver(hand_over)) => {
+                run.handed_over = true;
+                let (part, title) = (step.part.id.clone(), step.title.clone());
+                run.events.tell(Event::HandOver { part, title, hand_over });
+            }
+            Err(StepError::Entra(error)) => {
+                let tried = format!("{} {}", step.title.kind, step.title.name);
+                return Err(run.fail(&step, problem::entra(&tried, &error)));
+            }
+            Err(StepError::Problem(problem)) => return Err(run.fail(&step, problem)),
+        }
+    }
+    Ok(())
+}
+
+/// The session, telling as events of the step why it waits.
+fn observed(run: &Run<'_>, step: &Step, started: Instant) -> Session {
+    let (events, part, title) = (run.events.clone(), step.part.id.clone(), step.title.clone());
+    run.target.session.observed_by(move |reason| {
+        events.waiting(&part, &title, reason.to_string(), started, super::budget::ENTRA);
+    })
+}
+
+enum Done {
+    Proven(Action, Option<String>),
+    HandedOver(HandOver),
+}
+
+enum StepError {
+    Entra(Error),
+    Problem(Problem),
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Entra(error)
+    }
+}
+
+async fn carry_out(
+    run: &mut Run<'_>,
+    session: &Session,
+    step: &Step,
+    part: &RegistrationPart,
+) -> Result<Done, StepError> {
+    let action = step.action;
+    match part {
+        RegistrationPart::Application { unique_name, .. } => {
+            let live = &run.plan.seen.registration;
+            if action != Action::Keep {
+                let patch = merge(&live.desired, live.application());
+                run.plan.seen.registration.application = Some(session.upsert_application(unique_name, &patch).await?);
+            }
+            let application = registered(run)?;
+            let facts = RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() };
+            let proof = format!("client id {}", facts.client_id);
+            run.plan.seen.existing.registered = Known::Now(facts);
+            Ok(Done::Proven(action, Some(proof)))
+        }
+        RegistrationPart::IdentifierUri => {
+            let application = registered(run)?;
+            if action != Action::Keep {
+                let patch = expose(&application, &run.plan.seen.registration.desired.scope.0);
+                run.plan.seen.registration.application =
+                    Some(session.patch_application(&application.id, &patch).await?);
+            }
+            Ok(Done::Proven(action, Some(application.own_identifier_uri())))
+        }
+        RegistrationPart::ServicePrincipal { assignment_required } => {
+            let application = registered(run)?;
+            if action != Action::Keep {
+                let patch =
+                    merge_service_principal(*assignment_required, run.plan.seen.registration.principal.as_ref());
+                let principal = session.upsert_service_principal(&application.app_id, &patch).await?;
+                run.plan.seen.registration.principal = Some(principal);
+            }
+            Ok(Done::Proven(action, None))
+        }
+        RegistrationPart::Grant { resource, scopes } => grant(run, session, action, *resource, scopes).await,
+        RegistrationPart::RoleAssignment { role } => assign(run, session, action, role).await,
+        RegistrationPart::ClientSecret { display_name, lifetime } => {
+            let expires = jiff::Timestamp::now()
+                .checked_add(jiff::SignedDuration::from_secs(i64::try_from(lifetime.seconds()).unwrap_or(i64::MAX)))
+                .unwrap_or(jiff::Timestamp::MAX);
+            client_secret(run, session, action, display_name, expires).await
+        }
+    }
+}
+
+fn registered(run: &Run<'_>) -> Result<Application, StepError> {
+    run.plan
+        .seen
+        .registration
+        .application
+        .clone()
+        .ok_or_else(|| StepError::Problem(problem::gone("use the registration that was just made")))
+}
+
+async fn grant(
+    run: &mut Run<'_>,
+    session: &Session,
+    action: Action,
+    resource: GrantResource,
+    scopes: &[String],
+) -> Result<Done, StepError> {
+    if action == Action::Keep {
+        return Ok(Done::Proven(action, None));
+    }
+    if resource == GrantResource::Graph && run.plan.seen.registration.graph.is_none() {
+        run.plan.seen.registration.graph = session.service_principal(GRAPH_APP_ID).await?;
+    }
+    let live = &run.plan.seen.registration;
+    let (Some(client), Some(resource)) = (&live.principal, live.resource(resource)) else {
+        return Err(StepError::Problem(problem::gone("consent on behalf of the service principal")));
+    };
+    match session.ensure_grant(&client.id, &resource.id, scopes).await {
+        Ok(_) => Ok(Done::Proven(action, None)),
+        Err(error) => match error.lacks_right() {
+            None => Err(error.into()),
+            Some(right) => Ok(Done::HandedOver(HandOver {
+                reason: format!("Consent for everybody is not ours to give: {}.", right.doing),
+                who: format!("somebody with one of the directory roles {}", right.roles.join(", ")),
+                link: Some(session.consent_link(&client.app_id)),
+                command: None,
+            })),
+        },
+    }
+}
+
+async fn assign(run: &Run<'_>, session: &Session, action: Action, role: &str) -> Result<Done, StepError> {
+    if action == Action::Keep {
+        return Ok(Done::Proven(action, None));
+    }
+    let application = registered(run)?;
+    let (Some(principal), Some(role)) = (&run.plan.seen.registration.principal, application.role(role)) else {
+        return Err(StepError::Problem(problem::gone("give the application its own role")));
+    };
+    match session.assign_role(&principal.id, &principal.id, role.id).await {
+        Ok(_) => Ok(Done::Proven(action, None)),
+        Err(error) => match error.lacks_right() {
+            None => Err(error.into()),
+            Some(right) => Ok(Done::HandedOver(HandOver {
+                reason: format!("Giving the application its own role is not ours to do: {}.", right.doing),
+                who: format!("somebody with one of the directory roles {}", right.roles.join(", ")),
+                link: None,
+                command: Some(format!(
+                    "az rest --method post --url '{}/v1.0/servicePrincipals/{id}/appRoleAssignedTo' --body \
+                     '{{\"principalId\":\"{id}\",\"resourceId\":\"{id}\",\"appRoleId\":\"{}\"}}'",
+                    session.tenant().cloud.graph.as_str().trim_end_matches('/'),
+                    role.id,
+                    id = principal.id,
+                )),
+            })),
+        },
+    }
+}
+
+/// A credential goes straight from Entra into its Secret; nothing may come between the two (docs/decisions/client-secret.md).
+async fn client_secret(
+    run: &mut Run<'_>,
+    session: &Session,
+    action: Action,
+    display_name: &str,
+    expires: jiff::Timestamp,
+) -> Result<Done, StepError> {
+    let application = registered(run)?;
+    let at = run.plan.seen.client_secret_at.clone();
+    if action == Action::Create {
+        let new = session.add_password(&application.id, display_name, expires).await?;
+        let new = NewClientSecret { value: new.secret, key_id: new.key_id, expires: new.expires };
+        run.plan.seen.vault.replace_client_secret(&at.0, &at.1, &new);
+        keep(run).await?;
+    }
+    let Some((key_id, value)) = run.plan.seen.vault.client_secret(&at.0, &at.1) else {
+        return Err(StepError::Problem(problem::gone("read the client secret back from its Secret")));
+    };
+    let (key_id, value) = (key_id.to_owned(), value.clone());
+    // Graph's scope needs no consent and no assignment: what comes back proves the secret and nothing else.
+    let scope = format!("{}/.default", session.tenant().cloud.graph.as_str().trim_end_matches('/'));
+    session.wait_for_token(&application.app_id, &value, &scope, None).await?;
+    if action != Action::Keep {
+        remove_orphans(run, session, &key_id).await?;
+    }
+    let until = run.plan.seen.vault.client_secret_expires(&at.0).map(|until| format!(", good until {until}"));
+    Ok(Done::Proven(action, Some(format!("a token came back for it{}", until.unwrap_or_default()))))
+}
+
+/// Writes the Secret that holds the client secret.
+async fn keep(run: &mut Run<'_>) -> Result<(), StepError> {
+    let holds_it = |step: &&mut Step| {
+        step.manifest()
+            .is_some_and(|manifest| manifest.secrets.values().any(|value| *value == SecretValue::ClientSecret))
+    };
+    let Some(step) = run.plan.steps.iter_mut().find(holds_it) else {
+        return Err(StepError::Problem(problem::gone("write the Secret for the client secret")));
+    };
+    let Some(manifest) = step.manifest().cloned() else { return Ok(()) };
+    let object = run.plan.seen.vault.fill(&manifest).map_err(|error| StepError::Problem(problem::fill(&error)))?;
+    let tried = format!("apply {} {}", step.title.kind, step.title.name);
+    let applied = run.target.cluster.apply(&object, Write::ForReal).await;
+    applied.map_err(|error| StepError::Problem(problem::cluster(&tried, &error)))?;
+    // Its wave finds it written.
+    let action = std::mem::replace(&mut step.action, Action::Keep);
+    run.written_early.insert(step.part.id.clone(), action);
+    Ok(())
+}
+
+async fn remove_orphans(run: &mut Run<'_>, session: &Session, in_use: &str) -> Result<(), StepError> {
+    let unique_name = run.plan.seen.registration.unique_name.clone();
+    if let Some(now) = session.find_application(&unique_name).await? {
+        run.plan.seen.registration.application = Some(now);
+    }
+    let application = registered(run)?;
+    for key_id in run.plan.seen.registration.orphans(Some(in_use)) {
+        session.remove_password(&application.id, &key_id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! The values of our Secrets: kept where they are in the cluster already, made where they are not.
+
+use crate::{
+    blueprint::{Manifest, SecretValue},
+    secret::{Fingerprint, NoRandomness, Secret},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// On the Secret that holds it: which credential of the registration the client secret is (its key id, no secret).
+pub const KEY_ID_ANNOTATION: &str = "gatewright.dev/client-secret-key-id";
+/// On the Secret that holds it: when the client secret expires, RFC 3339.
+pub const EXPIRES_ANNOTATION: &str = "gatewright.dev/client-secret-expires";
+
+/// A client secret that Entra has just made.
+#[derive(Clone, Debug)]
+pub struct NewClientSecret {
+    /// The value.
+    pub value: Secret,
+    /// Its key id.
+    pub key_id: String,
+    /// When it expires.
+    pub expires: jiff::Timestamp,
+}
+
+/// Why a Secret can't be filled.
+#[derive(Debug, thiserror::Error)]
+pub enum FillError {
+    /// See [`NoRandomness`].
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The client secret has not been made yet.
+    #[error("Secret {name} needs the client secret, and there is none yet")]
+    NoClientSecret {
+        /// The Secret.
+        name: String,
+    },
+    /// It copies a value that isn't there.
+    #[error("Secret {name} copies key {key} of Secret {from}, which has no such key")]
+    NothingToCopy {
+        /// The Secret.
+        name: String,
+        /// The key.
+        key: String,
+        /// The Secret it copies from.
+        from: String,
+    },
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    values: BTreeMap<String, Secret>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// The values of our Secrets, by name. All of an installation's Secrets are in the application's namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Vault {
+    stored: BTreeMap<String, Stored>,
+}
+
+impl Vault {
+    /// Takes in a Secret as the cluster has it.
+    pub fn remember(&mut self, live: &Value) {
+        let Some(name) = live.pointer("/metadata/name").and_then(Value::as_str) else { return };
+        let values = live.get("data").and_then(Value::as_object).into_iter().flatten().filter_map(|(key, value)| {
+            let bytes = STANDARD.decode(value.as_str()?).ok()?;
+            Some((key.clone(), Secret::new(String::from_utf8(bytes).ok()?)))
+        });
+        let annotations = live.pointer("/metadata/annotations").and_then(Value::as_object).into_iter().flatten();
+        let ours = |key: &str| key == KEY_ID_ANNOTATION || key == EXPIRES_ANNOTATION;
+        let annotations = annotations
+            .filter(|(key, _)| ours(key))
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect();
+        self.stored.insert(name.to_owned(), Stored { values: values.collect(), annotations });
+    }
+
+    /// The key id and the value of the client secret that Secret `name` holds under `key`.
+    pub fn client_secret(&self, name: &str, key: &str) -> Option<(&str, &Secret)> {
+        let stored = self.stored.get(name)?;
+        Some((stored.annotations.get(KEY_ID_ANNOTATION)?, stored.values.get(key)?))
+    }
+
+    /// When the client secret that Secret `name` holds expires.
+    pub fn client_secret_expires(&self, name: &str) -> Option<jiff::Timestamp> {
+        self.stored.get(name)?.annotations.get(EXPIRES_ANNOTATION)?.parse().ok()
+    }
+
+    /// Puts a new client secret in the place of the one that Secret `name` holds under `key`.
+    pub fn replace_client_secret(&mut self, name: &str, key: &str, new: &NewClientSecret) {
+        let stored = self.stored.entry(name.to_owned()).or_default();
+        stored.values.insert(key.to_owned(), new.value.clone());
+        stored.annotations.insert(KEY_ID_ANNOTATION.to_owned(), new.key_id.clone());
+        stored.annotations.insert(EXPIRES_ANNOTATION.to_owned(), new.expires.to_string());
+    }
+
+    /// Whether every key of `manifest` has a value already, and what it copies has one too.
+    pub fn is_complete(&self, manifest: &Manifest) -> bool {
+        let name = manifest_name(manifest);
+        manifest.secrets.iter().all(|(key, source)| match source {
+            SecretValue::SameAs { secret, key: from } => self.holds(name, key) && self.holds(secret, from),
+            SecretValue::Random { .. } | SecretValue::ClientSecret => self.holds(name, key),
+        })
+    }
+
+    fn holds(&self, name: &str, key: &str) -> bool {
+        self.stored.get(name).is_some_and(|stored| stored.values.contains_key(key))
+    }
+
+    /// `manifest` with its values: those that are there are kept, random ones are made, copies follow what they copy.
+    pub fn fill(&mut self, manifest: &Manifest) -> Result<Value, FillError> {
+        let name = manifest_name(manifest).to_owned();
+        for (key, source) in &manifest.secrets {
+            let present = self.stored.get(&name).and_then(|stored| stored.values.get(key));
+            let value = match (source, present) {
+                (SecretValue::SameAs { secret, key: from }, _) => {
+                    self.stored.get(secret).and_then(|stored| stored.values.get(from)).cloned().ok_or_else(|| {
+                        FillError::NothingToCopy { name: name.clone(), key: from.clone(), from: secret.clone() }
+                    })?
+                }
+                (_, Some(present)) => present.clone(),
+                (SecretValue::Random { bytes }, None) => Secret::random(*bytes)?,
+                (SecretValue::ClientSecret, None) => return Err(FillError::NoClientSecret { name }),
+            };
+            self.stored.entry(name.clone()).or_default().values.insert(key.clone(), value);
+        }
+        Ok(self.written(manifest, &name))
+    }
+
+    fn written(&self, manifest: &Manifest, name: &str) -> Value {
+        let mut object = manifest.object.clone();
+        let Some(stored) = self.stored.get(name) else { return object };
+        let data: Map<String, Value> = manifest
+            .secrets
+            .keys()
+            .filter_map(|key| Some((key.clone(), STANDARD.encode(stored.values.get(key)?.expose()).into())))
+            .collect();
+        if let Some(fields) = object.as_object_mut() {
+            fields.insert("data".to_owned(), data.into());
+            let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+            let holds_client_secret = manifest.secrets.values().any(|source| *source == SecretValue::ClientSecret);
+            if let (true, Some(metadata)) = (holds_client_secret, metadata.as_object_mut()) {
+                let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
+                if let Some(annotations) = annotations.as_object_mut() {
+                    annotations
+                        .extend(stored.annotations.iter().map(|(key, value)| (key.clone(), value.clone().into())));
+                }
+            }
+        }
+        object
+    }
+
+    /// For each Secret, a fingerprint over all its values.
+    pub fn fingerprints(&self) -> BTreeMap<String, Fingerprint> {
+        self.stored
+            .iter()
+            .map(|(name, stored)| {
+                let mut text = zeroize::Zeroizing::new(String::new());
+                for (key, value) in &stored.values {
+                    text.push_str(key);
+                    text.push('\0');
+                    text.push_str(value.expose());
+                    text.push('\0');
+                }
+                (name.clone(), Fingerprint::of(text.as_bytes()))
+            })
+            .collect()
+    }
+}
+
+fn manifest_name(manifest: &Manifest) -> &str {
+    manifest.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NewClientSecret, Vault};
+    use crate::{
+        blueprint::{Manifest, SecretValue},
+        secret::Secret,
+    };
+    use serde_json::json;
+
+    fn manifest(name: &str, key: &str, value: SecretValue) -> Manifest {
+        Manifest {
+            object: json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}),
+            secrets: [(key.to_owned(), value)].into(),
+        }
+    }
+
+    #[test]
+    fn given_a_value_is_in_the_cluster_when_the_secret_is_filled_then_it_is_kept() {
+        let mut vault = Vault::default();
+        vault.remember(&json!({"metadata": {"name": "store"}, "data": {"password": "a2VwdA=="}}));
+        let filled = vault.fill(&manifest("store", "password", SecretValue::Random { bytes: 32 })).unwrap();
+        assert_eq!(filled["data"]["password"], "a2VwdA==");
+    }
+
+    #[test]
+    fn given_a_copy_when_its_original_is_made_anew_then_it_follows() {
+        let mut vault = Vault::default();
+        vault.remember(&json!({"metadata": {"name": "proxy"}, "data": {"redis": "b2xk"}}));
+        let original = vault.fill(&manifest("store", "password", SecretValue::Random { bytes: 32 })).unwrap();
+        let copy = SecretValue::SameAs { secret: "store".into(), key: "password".into() };
+        let copied = vault.fill(&manifest("proxy", "redis", copy)).unwrap();
+        assert_eq!(copied["data"]["redis"], original["data"]["password"]);
+    }
+
+    #[test]
+    fn given_a_client_secret_when_it_is_written_then_its_key_id_stands_beside_it() {
+        let mut vault = Vault::default();
+        let manifest = manifest("proxy", "client-secret", SecretValue::ClientSecret);
+        assert!(vault.fill(&manifest).is_err(), "without a client secret there is nothing to write");
+        let new = NewClientSecret { value: Secret::new("s"), key_id: "1".into(), expires: jiff::Timestamp::UNIX_EPOCH };
+        vault.replace_client_secret("proxy", "client-secret", &new);
+        let filled = vault.fill(&manifest).unwrap();
+        assert_eq!(filled["metadata"]["annotations"]["gatewright.dev/client-secret-key-id"], "1");
+    }
+
+    #[test]
+    fn given_values_change_then_the_fingerprint_does_too() {
+        let mut vault = Vault::default();
+        vault.remember(&json!({"metadata": {"name": "a"}, "data": {"k": "b25l"}}));
+        let before = vault.fingerprints();
+        vault.remember(&json!({"metadata": {"name": "a"}, "data": {"k": "dHdv"}}));
+        assert_ne!(before, vault.fingerprints());
+    }
+}

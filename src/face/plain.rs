@@ -1,0 +1,244 @@
+//! Plain text, a line at a time: for logs, pipes, dumb terminals and screen readers. No redraws; meaning never by colour alone.
+
+use super::Face;
+use crate::{
+    blueprint::PartId,
+    engine::event::{Action, Counts, Envelope, Event, HandOver, Outcome, Problem, StepSummary, Title},
+};
+use anstyle::{AnsiColor, Style as Ansi};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+/// How much a plan tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One line an object.
+    Brief,
+    /// The reason and the diff of every object that would change.
+    Full,
+}
+
+/// Writes plain text.
+pub struct Plain<W> {
+    writer: W,
+    style: Style,
+    last_reasons: HashMap<PartId, String>,
+}
+
+impl<W: Write> Plain<W> {
+    /// A face that writes to `writer`, telling of plans in `style`.
+    pub fn new(writer: W, style: Style) -> Self {
+        Self { writer, style, last_reasons: HashMap::new() }
+    }
+
+    /// Repeats nothing: a waiting part is told of when it waits for something new.
+    fn is_news(&mut self, part: &PartId, reason: &str) -> bool {
+        if self.last_reasons.get(part).is_some_and(|last| last == reason) {
+            return false;
+        }
+        self.last_reasons.insert(part.clone(), reason.to_owned());
+        true
+    }
+}
+
+impl<W: Write + Send> Face for Plain<W> {
+    fn show(&mut self, envelope: &Envelope) -> io::Result<()> {
+        let text = match &envelope.event {
+            Event::Started { .. } => return Ok(()),
+            Event::Looking { at } => format!("Looking at {at} ...\n"),
+            Event::Connected { practice, .. } => connected_text(&envelope.event, *practice),
+            Event::DeviceCode { url, code, expires } => {
+                let until = expires.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");
+                format!("To sign in, open {url} and enter the code {code} (good until {until}).\n")
+            }
+            Event::Planned { steps, counts } => plan_text(steps, counts, self.style),
+            Event::Waiting { part, title, reason, elapsed_ms, budget_ms } => {
+                if !self.is_news(part, reason) {
+                    return Ok(());
+                }
+                let times = format!("{} of {}", clock(*elapsed_ms), clock(*budget_ms));
+                row("waiting", title, &format!("{reason} ({times})"))
+            }
+            Event::Ready { title, action, proof, elapsed_ms, .. } => {
+                ready_text(title, *action, proof.as_deref(), *elapsed_ms)
+            }
+            Event::Failed { title, problem, .. } => {
+                format!("{}{}", row(&bad("failed"), title, ""), indented(&problem_text(problem)))
+            }
+            Event::HandOver { title, hand_over, .. } => {
+                format!("{}{}", row("to do", title, ""), indented(&hand_over_text(hand_over)))
+            }
+            Event::Finished { outcome, counts, address, elapsed_ms } => {
+                finished_text(*outcome, counts, address.as_deref(), *elapsed_ms)
+            }
+        };
+        self.writer.write_all(text.as_bytes())?;
+        self.writer.flush()
+    }
+}
+
+fn connected_text(event: &Event, practice: bool) -> String {
+    let Event::Connected { tenant, tenant_domain, caller, sign_in_method, context, server, .. } = event else {
+        return String::new();
+    };
+    let banner =
+        if practice { "PRACTICE: nothing here is real. `gatewright practice reset` starts over.\n" } else { "" };
+    format!(
+        "{banner}Tenant   {tenant_domain} ({tenant}), signed in as {caller} ({sign_in_method})\n\
+         Cluster  {context} at {server}\n"
+    )
+}
+
+/// A plan: what would be done to which object, and how many of each.
+pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style) -> String {
+    let mut text = format!("\n{} objects: {}\n", steps.len(), counts_text(counts));
+    for step in steps {
+        text.push_str(&row(action_word(step.action), &step.title, ""));
+        if style == Style::Full && !matches!(step.action, Action::Keep) {
+            text.push_str(&indented(&format!("why: {}\n{}", step.why, coloured_diff(&step.diff))));
+        }
+        if let Some(problem) = &step.problem {
+            text.push_str(&indented(&problem_text(problem)));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn coloured_diff(diff: &str) -> String {
+    let mut text = String::new();
+    for line in diff.lines() {
+        let colour = match line.chars().next() {
+            Some('+') => AnsiColor::Green,
+            Some('-') => AnsiColor::Red,
+            _ => {
+                let _infallible = writeln!(text, "{line}");
+                continue;
+            }
+        };
+        let style = colour.on_default();
+        let _infallible = writeln!(text, "{style}{line}{style:#}");
+    }
+    text
+}
+
+fn counts_text(counts: &Counts) -> String {
+    let named = [
+        (counts.create, "create"),
+        (counts.update, "update"),
+        (counts.replace, "replace"),
+        (counts.delete, "delete"),
+        (counts.keep, "keep"),
+        (counts.blocked, "blocked"),
+    ];
+    let parts: Vec<String> =
+        named.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Replace => "replace",
+        Action::Keep => "keep",
+        Action::Delete => "delete",
+        Action::Blocked => "blocked",
+    }
+}
+
+fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u64) -> String {
+    let word = match action {
+        Action::Create => "created",
+        Action::Update => "updated",
+        Action::Replace => "replaced",
+        Action::Delete => "deleted",
+        Action::Keep | Action::Blocked => "kept",
+    };
+    let mut note = proof.unwrap_or_default().to_owned();
+    if action != Action::Keep || elapsed_ms >= 1_000 {
+        let pause = if note.is_empty() { "" } else { "  " };
+        let _infallible = write!(note, "{pause}{}", seconds(elapsed_ms));
+    }
+    let style = if action == Action::Keep { Ansi::new() } else { AnsiColor::Green.on_default() };
+    row(&format!("{style}{word}{style:#}{}", padding(word)), title, &note)
+}
+
+/// A problem in three lines: what was tried, what came back, what to do.
+pub fn problem_text(problem: &Problem) -> String {
+    format!("tried: {}\ncame back: {}\nto do: {}\n", problem.tried, problem.cause, problem.remedy)
+}
+
+/// What to send to whom.
+pub fn hand_over_text(hand_over: &HandOver) -> String {
+    let mut text = format!("{}\nSend this to {}:\n", hand_over.reason, hand_over.who);
+    for line in [&hand_over.link, &hand_over.command].into_iter().flatten() {
+        let _infallible = writeln!(text, "  {line}");
+    }
+    text.push_str("Everything else goes on; the next run picks this up.\n");
+    text
+}
+
+fn finished_text(outcome: Outcome, counts: &Counts, address: Option<&str>, elapsed_ms: u64) -> String {
+    let took = seconds(elapsed_ms);
+    let mut text = match outcome {
+        Outcome::Done => format!("\nDone in {took}: {}.\n", counts_text(counts)),
+        Outcome::NothingToDo => {
+            format!("\nNothing changed: all {} objects are as they should be ({took}).\n", counts.keep)
+        }
+        Outcome::HandedOver => {
+            format!(
+                "\nDone in {took}, but for what somebody else must do (see \"to do\" above): {}.\n",
+                counts_text(counts)
+            )
+        }
+        Outcome::Failed => format!(
+            "\nStopped after {took}: {}. Nothing has to be undone; the same command goes on from here.\n",
+            counts_text(counts)
+        ),
+        Outcome::NotPermitted => format!("\nNot permitted: see above which right is missing ({took}).\n"),
+        Outcome::Interrupted => {
+            format!("\nInterrupted after {took}: {}. The same command goes on from here.\n", counts_text(counts))
+        }
+    };
+    if let (Some(address), Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver) = (address, outcome) {
+        let _infallible = writeln!(text, "Try it: {address}");
+    }
+    text
+}
+
+fn bad(word: &str) -> String {
+    let style = AnsiColor::Red.on_default().bold();
+    format!("{style}{word}{style:#}{}", padding(word))
+}
+
+const WORD_WIDTH: usize = 9;
+
+fn padding(word: &str) -> String {
+    " ".repeat(WORD_WIDTH.saturating_sub(word.len()))
+}
+
+/// A word, a kind, a name and a note in columns. A word that carries colour brings its own padding.
+fn row(word: &str, title: &Title, note: &str) -> String {
+    let line = format!("  {word:WORD_WIDTH$} {:<22} {:<44} {note}", title.kind, title.name);
+    format!("{}\n", line.trim_end())
+}
+
+fn indented(text: &str) -> String {
+    text.lines().fold(String::new(), |mut all, line| {
+        let _infallible = writeln!(all, "      {line}");
+        all
+    })
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
+}
+
+fn clock(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
