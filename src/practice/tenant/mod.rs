@@ -239,6 +239,15 @@ impl Tenant {
         Ok(())
     }
 
+    /// Consents for everybody to the delegated permissions an application's registration lists, as an administrator would
+    /// who was sent the link. False when the tenant does not know the application or it has no service principal.
+    pub fn grant_admin_consent(&self, client_id: &str) -> bool {
+        let mut core = self.core();
+        let known = sign_in::consent_for_everybody(&mut core, client_id);
+        self.announce(core);
+        known
+    }
+
     /// Sign-in: metadata, keys, authorize, token, device codes.
     pub fn sign_in_router(&self) -> Router {
         Router::new().fallback(sign_in_server).with_state(self.clone())

@@ -22,7 +22,7 @@ pub(super) use service_principals::names as service_principal_names;
 use super::directory::{Properties, written};
 use super::reply::Reply;
 use super::{Call, Core};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use caller::Caller;
 use error::GraphError;
 use jiff::Timestamp;
@@ -72,6 +72,9 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Reply {
 fn route(core: &mut Core, call: &Call, now: Timestamp) -> Result<Reply, GraphError> {
     let decoded = call.segments();
     let (version, path) = decoded.split_first().ok_or_else(|| GraphError::no_such_segment(""))?;
+    if decoded == ["oidc", "userinfo"] {
+        return people::user_info(core, &Caller::of(core, call, now)?);
+    }
     if version != "v1.0" {
         return Err(GraphError::malformed(format!("Invalid version: {version}")));
     }
@@ -175,7 +178,7 @@ fn created(
     let location = format!("{}/v1.0/{collection}/{id}", core.addresses.graph);
     let mut reply = entity(core, request, context, shape, object)?;
     reply.status = StatusCode::CREATED;
-    Ok(reply.with_header(axum::http::header::LOCATION, location))
+    Ok(reply.with_header(header::LOCATION, location))
 }
 
 /// Replaces plain values and lists wholesale; what is nested is merged, as Graph does with complex properties.

@@ -1,5 +1,6 @@
 //! `/me`, `/users`, `/groups`, `/directoryRoles` and `/organization` (domain.md 1.1 row 0).
 
+use super::caller::Caller;
 use super::error::GraphError;
 use super::shape::{OTHER, USER};
 use super::{Key, Request, Segment, entity, query, role_assignments};
@@ -164,6 +165,19 @@ fn directory_roles(core: &Core, request: &Request<'_>) -> Result<Reply, GraphErr
     only_read(request)?;
     let all = DIRECTORY_ROLES.iter().map(|(name, _)| role_of(name)).collect();
     query::list(core, request, "directoryRoles", &OTHER, all)
+}
+
+/// `/oidc/userinfo`, OpenID Connect's own: `email` only for those who have mail.
+pub(super) fn user_info(core: &Core, caller: &Caller) -> Result<Reply, GraphError> {
+    let person = core.directory.person(&caller.object_id).ok_or_else(GraphError::denied)?;
+    let (given, family) = person.display_name.split_once(' ').unwrap_or((&person.display_name, ""));
+    let mut shown = object(&json!({
+        "sub": person.id, "name": person.display_name, "given_name": given, "family_name": family,
+    }));
+    if let Some(mail) = &person.mail {
+        shown.insert("email".into(), json!(mail));
+    }
+    Ok(Reply::ok(Value::Object(shown)))
 }
 
 /// The people of these ids, as directory objects.

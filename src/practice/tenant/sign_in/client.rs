@@ -4,6 +4,7 @@ use super::Form;
 use super::error::SignInError;
 use crate::practice::tenant::directory::{Application, sha256, text};
 use crate::practice::tenant::{Call, Core, seed};
+use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -60,19 +61,22 @@ pub(super) fn authenticate(core: &Core, call: &Call, form: &Form) -> Result<Clie
             return Err(SignInError::invalid_client(7_000_218, text));
         }
     };
-    if core.directory.service_principal_by_app_id(&client_id).is_none_or(|it| it.visible_from > core.now()) {
-        let text = format!(
-            "The client application '{client_id}' is missing service principal in the tenant '{}'. See instructions here: \
-             https://go.microsoft.com/fwlink/?linkid=2225119",
-            core.tenant_id()
-        );
-        return Err(SignInError {
-            status: axum::http::StatusCode::UNAUTHORIZED,
-            ..SignInError::new("unauthorized_client", 7_000_229, text)
-        });
-    }
+    check_principal(core, application.app_id())?;
     let name = text(&application.properties, "displayName").to_owned();
     Ok(Client { app_id: application.app_id().to_owned(), name, confidential })
+}
+
+/// Without a service principal the application exists, but not in this tenant.
+pub(super) fn check_principal(core: &Core, app_id: &str) -> Result<(), SignInError> {
+    if core.directory.service_principal_by_app_id(app_id).is_some_and(|it| it.visible_from <= core.now()) {
+        return Ok(());
+    }
+    let text = format!(
+        "The client application '{app_id}' is missing service principal in the tenant '{}'. See instructions here: \
+         https://go.microsoft.com/fwlink/?linkid=2225119",
+        core.tenant_id()
+    );
+    Err(SignInError { status: StatusCode::UNAUTHORIZED, ..SignInError::new("unauthorized_client", 7_000_229, text) })
 }
 
 fn is_public(application: &Application) -> bool {

@@ -1,5 +1,7 @@
 //! The pages a person sees.
 
+use crate::practice::tenant::directory::Person;
+
 /// Makes text harmless in HTML.
 pub(super) fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut safe, letter| {
@@ -30,4 +32,71 @@ pub(super) fn page(title: &str, content: &str) -> String {
 /// A refusal.
 pub(super) fn refusal(description: &str) -> String {
     page("Sorry, but we're having trouble signing you in.", &format!("<p id=\"error\">{}</p>", escaped(description)))
+}
+
+/// A link to the same page, with its fields and more.
+pub(super) fn link(fields: &[(String, String)], more: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let replaced = |name: &str| more.iter().any(|(other, _)| *other == name);
+    query.extend_pairs(fields.iter().filter(|(name, _)| !replaced(name)));
+    query.extend_pairs(more);
+    format!("?{}", query.finish())
+}
+
+/// Who signs in?
+pub(super) fn choice(application: &str, people: &[Person], fields: &[(String, String)]) -> String {
+    let entries: String = people
+        .iter()
+        .map(|person| {
+            let href = link(fields, &[(super::authorize::PICKED, &person.user_principal_name)]);
+            let name = escaped(&person.display_name);
+            let address = escaped(&person.user_principal_name);
+            let roles = escaped(&person.directory_roles.join(", "));
+            let roles = if roles.is_empty() { String::new() } else { format!(" ({roles})") };
+            format!("<li><a href=\"{}\">{name}</a> {address}{roles}</li>", escaped(&href))
+        })
+        .collect();
+    page("Pick an account", &format!("<p>to continue to {}</p><ul>{entries}</ul>", escaped(application)))
+}
+
+/// An administrator's consent.
+pub(super) fn consent(application: &str, scopes: &[String], link: &str) -> String {
+    let entries: String = scopes.iter().map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
+    let content = format!(
+        "<p>{} would like to:</p><ul>{entries}</ul><p><a id=\"accept\" href=\"{}\">Accept on behalf of your organization</a></p>",
+        escaped(application),
+        escaped(link)
+    );
+    page("Permissions requested", &content)
+}
+
+/// The form that takes a browser back to a client that asked for `response_mode=form_post`.
+pub(super) fn form_post(redirect_uri: &str, fields: &[(&str, &str)]) -> String {
+    let inputs: String = fields
+        .iter()
+        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escaped(name), escaped(value)))
+        .collect();
+    let form = format!(
+        "<form method=\"post\" action=\"{}\">{inputs}<button>Continue</button></form><script>document.forms[0].submit()</script>",
+        escaped(redirect_uri)
+    );
+    page("Working...", &form)
+}
+
+/// The page for a device's code.
+pub(super) fn device(code: &str, people: &[Person]) -> String {
+    let options: String = people
+        .iter()
+        .map(|person| {
+            let address = escaped(&person.user_principal_name);
+            format!("<option value=\"{address}\">{} {address}</option>", escaped(&person.display_name))
+        })
+        .collect();
+    let form = format!(
+        "<form method=\"post\"><p><label>Code <input name=\"user_code\" value=\"{}\" autofocus></label></p>\
+         <p><label>Account <select name=\"user\">{options}</select></label></p>\
+         <button name=\"action\" value=\"approve\">Sign in</button> <button name=\"action\" value=\"decline\">Decline</button></form>",
+        escaped(code)
+    );
+    page("Enter the code shown on your device", &form)
 }

@@ -1,6 +1,8 @@
 //! The tenant over HTTP, as its clients meet it.
 
 mod registration;
+mod replication;
+mod signing_in;
 
 use super::signing::tests::shared_keys;
 use super::{Replication, Settings, Tenant};
@@ -112,9 +114,10 @@ impl Graph {
 
     /// An application with a service principal, one scope, one role and one redirect URI: its own properties.
     pub(super) async fn register(&self, name: &str) -> Value {
+        let key = name.replace('\'', "''").replace(' ', "%20");
         let created = self
             .upsert(
-                &format!("applications(uniqueName='{name}')"),
+                &format!("applications(uniqueName='{key}')"),
                 json!({
                     "displayName": name, "signInAudience": "AzureADMyOrg", "tags": ["gatewright"],
                     "web": {"redirectUris": ["https://myapp.cluster.example.com/oauth2/callback"]},
