@@ -242,7 +242,6 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-
     fn put(&mut self, step: &str, below: Self) {
         self.added.insert(step.to_owned(), below.added);
         self.removed.insert(step.to_owned(), below.removed);

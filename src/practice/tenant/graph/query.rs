@@ -66,7 +66,7 @@ pub(super) fn list(
         .map(|object| select(call, shape, object).map(Value::Object))
         .collect::<Result<_, _>>()?;
     let next = (skip + page.len() < total).then(|| next_link(core, call, skip + page.len()));
-    page_reply(core, collection, page, call.query("$count").is_some_and(|it| it == "true").then_some(total), next)
+    Ok(page_reply(core, collection, page, call.query("$count").is_some_and(|it| it == "true").then_some(total), next))
 }
 
 fn asks_for_advanced(call: &Call) -> bool {
@@ -81,13 +81,7 @@ fn next_link(core: &Core, call: &Call, skip: usize) -> String {
     format!("{}{}?{}", core.addresses.graph, call.path, query.finish())
 }
 
-fn page_reply(
-    core: &Core,
-    collection: &str,
-    page: Vec<Value>,
-    count: Option<usize>,
-    next: Option<String>,
-) -> Result<Reply, GraphError> {
+fn page_reply(core: &Core, collection: &str, page: Vec<Value>, count: Option<usize>, next: Option<String>) -> Reply {
     let mut body = Properties::new();
     body.insert("@odata.context".into(), json!(format!("{}/v1.0/$metadata#{collection}", core.addresses.graph)));
     if let Some(count) = count {
@@ -97,7 +91,7 @@ fn page_reply(
         body.insert("@odata.nextLink".into(), json!(next));
     }
     body.insert("value".into(), Value::Array(page));
-    Ok(Reply::ok(Value::Object(body)))
+    Reply::ok(Value::Object(body))
 }
 
 /// The one object of the list that has this id.

@@ -175,7 +175,7 @@ fn delete(core: &mut Core, request: &Request<'_>, at: usize) -> Result<Reply, Gr
         let message = "Specified App Principal ID is marked as undeletable by Microsoft.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
     }
-    demand_for(core, request, &principal.app_id().to_owned())?;
+    demand_for(core, request, principal.app_id())?;
     if let Some(principal) = core.directory.service_principals.get_mut(at) {
         principal.deleted = Some(request.now);
         core.changed = true;

@@ -25,7 +25,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Result<Reply, SignInError>
     // From here on the client hears of what goes wrong.
     match sign_in(core, &form, &client) {
         Ok(Outcome::Page(reply)) => Ok(reply),
-        Ok(Outcome::Code(code)) => Ok(send_back(&form, redirect_uri, &[("code", &code)])),
+        Ok(Outcome::Code(sealed)) => Ok(send_back(&form, redirect_uri, &[("code", &sealed)])),
         Err(error) if error.status == StatusCode::FORBIDDEN => Err(error),
         Err(error) => {
             let description = error.description(core);
@@ -73,7 +73,7 @@ fn sign_in(core: &mut Core, form: &Form, client: &Client) -> Result<Outcome, Sig
         }
         Err(error) => return Err(error),
     }
-    let code = Code {
+    let unsealed = Code {
         id: uuid::Uuid::new_v4().to_string(),
         client_id: client.app_id.clone(),
         redirect_uri: form.require("redirect_uri")?.to_owned(),
@@ -83,7 +83,7 @@ fn sign_in(core: &mut Core, form: &Form, client: &Client) -> Result<Outcome, Sig
         challenge: form.get("code_challenge").map(str::to_owned),
         challenge_method: form.get("code_challenge_method").map(str::to_owned),
     };
-    code.seal(core).map(Outcome::Code)
+    unsealed.seal(core).map(Outcome::Code)
 }
 
 /// The client of a page; a browser cannot prove who the client is.

@@ -68,11 +68,11 @@ pub(super) fn start(core: &mut Core, call: &Call) -> Result<Reply, SignInError> 
 }
 
 /// One poll: the device and who approved it, or why not yet.
-pub(super) fn poll(core: &mut Core, code: &str) -> Result<(Device, String), SignInError> {
+pub(super) fn poll(core: &mut Core, device_code: &str) -> Result<(Device, String), SignInError> {
     let now = core.now();
     let settings = core.settings.device_sign_in.clone();
     let approver = settings.approved_by.and_then(|name| core.directory.person(&name)).map(|person| person.id.clone());
-    let Some(at) = core.pending.devices.iter().position(|it| it.code == code) else {
+    let Some(at) = core.pending.devices.iter().position(|it| it.code == device_code) else {
         let text = "Error validating credentials due to invalid verification code.";
         return Err(SignInError::new("bad_verification_code", 70_018, text));
     };
@@ -103,13 +103,13 @@ fn pending() -> SignInError {
 /// The page where a person enters the code, says who they are and approves or declines.
 pub(super) fn page(core: &mut Core, call: &Call) -> Result<Reply, SignInError> {
     let form = Form::of_page(call);
-    let code = form.get("user_code").or_else(|| form.get("otc")).unwrap_or_default().trim().to_uppercase();
+    let user_code = form.get("user_code").or_else(|| form.get("otc")).unwrap_or_default().trim().to_uppercase();
     if call.method != Method::POST {
-        return Ok(Reply::page(StatusCode::OK, page::device(&code, &core.directory.people)));
+        return Ok(Reply::page(StatusCode::OK, page::device(&user_code, &core.directory.people)));
     }
     let person = form.get("user").and_then(|key| core.directory.person(key)).map(|person| person.id.clone());
     let now = core.now();
-    let waiting = |it: &&mut Device| it.user_code == code && it.expires > now && it.state == State::Waiting;
+    let waiting = |it: &&mut Device| it.user_code == user_code && it.expires > now && it.state == State::Waiting;
     let Some(device) = core.pending.devices.iter_mut().find(waiting) else {
         let text = "That code didn't work. Check the code and try again.";
         return Err(SignInError::new("bad_verification_code", 70_018, text));

@@ -34,7 +34,7 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Result<Reply, SignInError>
 /// A person's browser brought a code.
 fn authorization_code(core: &mut Core, call: &Call, form: &Form) -> Result<Value, SignInError> {
     let client = client::authenticate(core, call, form)?;
-    let code = Code::open(core, form.require("code")?).map_err(|why| match why {
+    let presented = Code::open(core, form.require("code")?).map_err(|why| match why {
         Unopened::Foreign => {
             SignInError::new("invalid_grant", 9_002_313, "Invalid request. Request is malformed or invalid.")
         }
@@ -42,32 +42,32 @@ fn authorization_code(core: &mut Core, call: &Call, form: &Form) -> Result<Value
             SignInError::new("invalid_grant", 70_008, "The provided authorization code or refresh token has expired.")
         }
     })?;
-    check_code(core, &client, form, &code)?;
-    core.pending.redeemed.insert(code.id.clone());
-    let scope = form.get("scope").unwrap_or(&code.scope);
-    for_person(core, form, &client, &code.person, scope, code.nonce.as_deref())
+    check_code(core, &client, form, &presented)?;
+    core.pending.redeemed.insert(presented.id.clone());
+    let scope = form.get("scope").unwrap_or(&presented.scope);
+    for_person(core, form, &client, &presented.person, scope, presented.nonce.as_deref())
 }
 
-fn check_code(core: &Core, client: &Client, form: &Form, code: &Code) -> Result<(), SignInError> {
-    if code.client_id != client.app_id {
+fn check_code(core: &Core, client: &Client, form: &Form, presented: &Code) -> Result<(), SignInError> {
+    if presented.client_id != client.app_id {
         let text = "The provided authorization code was issued to another client.";
         return Err(SignInError::new("invalid_grant", 700_005, text));
     }
-    if core.pending.redeemed.contains(&code.id) {
+    if core.pending.redeemed.contains(&presented.id) {
         let text = "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing \
                     refresh token.";
         return Err(SignInError::new("invalid_grant", 54_005, text));
     }
     let redirect_uri = form.get("redirect_uri").unwrap_or_default();
-    if redirect_uri != code.redirect_uri {
+    if redirect_uri != presented.redirect_uri {
         let text = format!(
             "The reply address '{redirect_uri}' does not match the reply address '{}' provided when requesting Authorization \
              code.",
-            code.redirect_uri
+            presented.redirect_uri
         );
         return Err(SignInError::new("invalid_client", 500_112, text));
     }
-    check_verifier(code, form.get("code_verifier"))
+    check_verifier(presented, form.get("code_verifier"))
 }
 
 /// PKCE (RFC 7636 4.6).

@@ -2,7 +2,7 @@
 
 use super::{Answer, Graph, ROLE_ID, form, own_token, page, prompt_tenant};
 use crate::practice::tenant::Tenant;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -169,7 +169,7 @@ async fn given_wrong_requests_for_own_tokens_when_they_are_sent_then_each_has_it
     let unassigned = own_token(&own.tenant, &own.app_id, &own.secret, &good).await;
     assert_eq!(unassigned.body["error_codes"], json!([501_051]));
     let basic = STANDARD.encode(format!("{}:{}", own.app_id, own.secret));
-    let request = axum::http::Request::post(format!("/{}/oauth2/v2.0/token", own.tenant.id()))
+    let request = Request::post(format!("/{}/oauth2/v2.0/token", own.tenant.id()))
         .header("authorization", format!("Basic {basic}"))
         .body(format!("grant_type=client_credentials&scope={}", "https://localhost:28444/.default").into())
         .unwrap();
@@ -319,8 +319,7 @@ async fn given_wrong_authorize_requests_when_they_are_opened_then_the_page_or_th
             .await;
     assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST);
     assert!(elsewhere.text.contains("AADSTS50011") && !elsewhere.headers.contains_key("location"));
-    let nobody =
-        page(&own.tenant, &format!("{base}&client_id={}&redirect_uri={CALLBACK_ENCODED}", super::ROLE_ID)).await;
+    let nobody = page(&own.tenant, &format!("{base}&client_id={}&redirect_uri={CALLBACK_ENCODED}", ROLE_ID)).await;
     assert!(nobody.text.contains("AADSTS700016"), "{}", nobody.text);
     let unknown = sent_back(&own.authorize("&scope=openid+Nonsense.Read&login_hint=alice%40example.com").await);
     assert!(unknown["error_description"].starts_with("AADSTS650053"), "{unknown:?}");
