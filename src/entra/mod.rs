@@ -27,6 +27,9 @@ mod rest;
 mod session;
 mod sign_in;
 mod sign_in_error;
+#[cfg(test)]
+#[cfg(feature = "practice")]
+mod tests;
 mod token;
 mod waiting;
 pub mod wire;
