@@ -95,6 +95,10 @@ fn describe(cluster: &Cluster, parts: &Parts, steps: &[&str]) -> Result<Response
         ["apis", group] => found(discovery::one_group(&state, group))?,
         ["api", version] => found(discovery::resource_list(&state, "", version))?,
         ["apis", group, version] => found(discovery::resource_list(&state, group, version))?,
+        ["openapi", "v2"] if accept.contains("proto-openapi.spec.v2") => {
+            let content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+            return Ok(([(header::CONTENT_TYPE, content_type)], openapi::v2(&state)).into_response());
+        }
         ["openapi", "v3"] => openapi::index(&state),
         ["openapi", "v3", "api", version] => found(openapi::document(&state, "", version))?,
         ["openapi", "v3", "apis", group, version] => found(openapi::document(&state, group, version))?,

@@ -41,9 +41,7 @@ pub(super) fn document(state: &State, group: &str, version: &str) -> Option<Valu
         let mut schema = spell(&kind.schema);
         schema["x-kubernetes-group-version-kind"] = json!([gvk]);
         schemas.insert(name.clone(), schema);
-        let namespace = if kind.namespaced { "namespaces/{namespace}/" } else { "" };
-        let path = format!("/{}/{namespace}{}/{{name}}", path_of(group, version), kind.plural);
-        paths.insert(path, item(&gvk, &name));
+        paths.insert(object_path(kind, version), item(&gvk, &name));
     }
     (!paths.is_empty()).then(|| {
         json!({
@@ -51,6 +49,23 @@ pub(super) fn document(state: &State, group: &str, version: &str) -> Option<Valu
             "paths": paths, "components": {"schemas": schemas},
         })
     })
+}
+
+/// `GET /openapi/v2` as protobuf, which kubectl before 1.29 asks for.
+pub(super) fn v2(state: &State) -> Vec<u8> {
+    let mut paths = Vec::new();
+    for kind in served(state).filter(|kind| !kind.review) {
+        for version in &kind.versions {
+            let path = object_path(kind, version);
+            paths.push((path, [kind.group.clone(), version.clone(), kind.kind.clone()]));
+        }
+    }
+    super::protobuf::openapi_v2(&paths)
+}
+
+fn object_path(kind: &Kind, version: &str) -> String {
+    let namespace = if kind.namespaced { "namespaces/{namespace}/" } else { "" };
+    format!("/{}/{namespace}{}/{{name}}", path_of(&kind.group, version), kind.plural)
 }
 
 fn schema_name(kind: &Kind, version: &str) -> String {
