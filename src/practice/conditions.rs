@@ -20,7 +20,7 @@ pub struct ConditionsError {
     /// The object.
     pub what: String,
     /// What the cluster said.
-    pub cause: ApiError,
+    pub cause: Box<ApiError>,
 }
 
 /// How the tenant behaves: as the scenario says, but replication takes no time where nothing does.
@@ -60,7 +60,7 @@ pub(super) fn put(cluster: &Cluster, scenario: &Scenario, previous: Option<&str>
     Ok(())
 }
 
-fn outbound(cluster: &Cluster, outbound: Outbound) -> Result<(), ApiError> {
+fn outbound(cluster: &Cluster, outbound: Outbound) -> Result<(), Box<ApiError>> {
     let Some(map) = cluster.get("", "ConfigMap", Some("istio-system"), "istio") else { return Ok(()) };
     let mesh = text(&map, "/data/mesh");
     let open = mesh.replace(REGISTRY_ONLY, "");
@@ -76,7 +76,7 @@ fn outbound(cluster: &Cluster, outbound: Outbound) -> Result<(), ApiError> {
 }
 
 /// Every issuer is ready, but for those in trouble (domain.md 5.5).
-fn issuer_status(cluster: &Cluster, name: &str, trouble: Option<&IssuerTrouble>) -> Result<(), ApiError> {
+fn issuer_status(cluster: &Cluster, name: &str, trouble: Option<&IssuerTrouble>) -> Result<(), Box<ApiError>> {
     let Some(issuer) = cluster.get("cert-manager.io", "ClusterIssuer", None, name) else { return Ok(()) };
     let ready = trouble.is_none();
     let was_ready = issuer
@@ -96,19 +96,22 @@ fn issuer_status(cluster: &Cluster, name: &str, trouble: Option<&IssuerTrouble>)
         "observedGeneration": issuer.pointer("/metadata/generation").cloned().unwrap_or_else(|| json!(1)),
         "lastTransitionTime": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }]);
-    cluster.update_status(WORLD, ("cert-manager.io", "ClusterIssuer"), None, name, status).map(|_| ())
+    cluster.update_status(WORLD, ("cert-manager.io", "ClusterIssuer"), None, name, status)?;
+    Ok(())
 }
 
 /// Makes the object, or merges it into the one that is there.
-fn foreign_object(cluster: &Cluster, foreign: &ForeignObject) -> Result<(), ApiError> {
+fn foreign_object(cluster: &Cluster, foreign: &ForeignObject) -> Result<(), Box<ApiError>> {
     let ForeignObject { manager, object } = foreign;
     let group = text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group);
     let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
     let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
     if cluster.get(group, kind, namespace, name).is_some() {
-        return cluster.patch(manager, (group, kind), namespace, name, object).map(|_| ());
+        cluster.patch(manager, (group, kind), namespace, name, object)?;
+    } else {
+        cluster.create_or_replace(manager, object.clone())?;
     }
-    cluster.create_or_replace(manager, object.clone()).map(|_| ())
+    Ok(())
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

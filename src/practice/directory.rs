@@ -109,16 +109,15 @@ impl Pointers {
     }
 
     fn shell(&self, directory: &Path) -> String {
-        let mut text = String::from(
-            "# Made by `gatewright practice`: in a shell that reads this, kubectl, az and gatewright use the practice ground.\n",
-        );
-        for (name, value) in self.environment(directory) {
-            text.push_str(&format!("export {name}={}\n", quoted(&value)));
-        }
-        for name in ["NO_PROXY", "no_proxy"] {
-            text.push_str(&format!("export {name}=\"${{{name}:+${name},}}localhost,127.0.0.1\"\n"));
-        }
-        text
+        let assignments =
+            self.environment(directory).into_iter().map(|(name, value)| format!("{name}={}", quoted(&value)));
+        let unproxied =
+            ["NO_PROXY", "no_proxy"].map(|name| format!("{name}=\"${{{name}:+${name},}}localhost,127.0.0.1\""));
+        let exports: Vec<_> = assignments.chain(unproxied).map(|assignment| format!("export {assignment}\n")).collect();
+        format!(
+            "# Made by `gatewright practice`: in a shell that reads this, kubectl, az and gatewright use the practice ground.\n{}",
+            exports.concat()
+        )
     }
 
     /// What a person reads once the ground answers.

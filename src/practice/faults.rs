@@ -172,19 +172,19 @@ mod tests {
     use super::{Fault, Faults, Moment, Then, When, glob, usual_body};
     use crate::practice::journal::{Journal, Server};
 
-    fn struck(when: When, requests: u64) -> Vec<u64> {
+    fn struck(when: &When, requests: u64) -> Vec<u64> {
         (1..=requests).filter(|&count| when.strikes(count)).collect()
     }
 
     #[test]
     fn given_counts_when_requests_match_then_exactly_those_are_struck() {
         let when = |nth, every, times| When { nth, every, times, ..When::default() };
-        assert_eq!(struck(when(None, None, None), 5), [1]);
-        assert_eq!(struck(when(Some(3), None, None), 5), [3]);
-        assert_eq!(struck(when(Some(2), Some(2), None), 7), [2, 4, 6]);
-        assert_eq!(struck(when(None, None, Some(2)), 5), [1, 2]);
-        assert_eq!(struck(when(Some(2), Some(3), Some(2)), 12), [2, 5]);
-        assert_eq!(struck(when(None, Some(1), None), 3), [1, 2, 3]);
+        assert_eq!(struck(&when(None, None, None), 5), [1]);
+        assert_eq!(struck(&when(Some(3), None, None), 5), [3]);
+        assert_eq!(struck(&when(Some(2), Some(2), None), 7), [2, 4, 6]);
+        assert_eq!(struck(&when(None, None, Some(2)), 5), [1, 2]);
+        assert_eq!(struck(&when(Some(2), Some(3), Some(2)), 12), [2, 5]);
+        assert_eq!(struck(&when(None, Some(1), None), 3), [1, 2, 3]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! written down what a request changed before the answer leaves.
 
 use super::faults::{Faults, Moment, Refusal, Then};
+use super::front::HangUp;
 use super::journal::{Entry, Journal, Server};
 use super::keeper::Keeper;
 use axum::body::{Body, Bytes, HttpBody};
@@ -84,6 +85,9 @@ impl Gate {
             Some(response) => response,
             None => self.reply(request).await,
         };
+        if response.extensions().get::<HangUp>().is_some() {
+            return Err(Cut);
+        }
         for then in &due {
             match then {
                 Then::Cut(Moment::After) => return Err(Cut),
@@ -204,7 +208,7 @@ mod tests {
         client: reqwest::Client,
         counted: Arc<AtomicU64>,
         journal: Journal,
-        _served: Served,
+        _running: Served,
     }
 
     impl Counter {
@@ -213,17 +217,17 @@ mod tests {
             let text = format!("title: t\nabout: a\nfaults:{faults}\n");
             let scenario = Scenario::parse("test", &text, "test").unwrap();
             let counted = Arc::new(AtomicU64::new(0));
-            let (changes, changed) = watch::channel(0);
+            let (bump, changes) = watch::channel(0);
             let (count, read) = (Arc::clone(&counted), Arc::clone(&counted));
             let post = move || async move {
                 count.fetch_add(1, Ordering::SeqCst);
-                changes.send_modify(|change| *change += 1);
+                bump.send_modify(|change| *change += 1);
                 "counted"
             };
             let router = Router::new().fallback(axum::routing::get(|| async { "read" }).post(post));
             let store = Store::open(&StatePlace::Folder(folder.to_owned())).unwrap();
             let tenant = Half::new(TENANT, watch::channel(0).1, || Value::Null);
-            let cluster = Half::new(CLUSTER, changed, move || json!(read.load(Ordering::SeqCst)));
+            let cluster = Half::new(CLUSTER, changes, move || json!(read.load(Ordering::SeqCst)));
             let journal = Journal::default();
             let shared = Shared {
                 journal: journal.clone(),
@@ -237,10 +241,10 @@ mod tests {
             let url = format!("https://localhost:{}/", listeners.ports().unwrap().graph);
             let [_, (_, listener), ..] = listeners.into_each();
             let gate = Gate::new(server, router, Arc::new(shared));
-            let served = Served::start(listener, authority.server_configuration().unwrap(), gate).unwrap();
+            let running = Served::start(listener, authority.server_configuration().unwrap(), gate).unwrap();
             let trusted = reqwest::Certificate::from_pem(authority.certificate_pem().as_bytes()).unwrap();
             let client = reqwest::Client::builder().tls_certs_merge([trusted]).no_proxy().build().unwrap();
-            Self { url, client, counted, journal, _served: served }
+            Self { url, client, counted, journal, _running: running }
         }
 
         async fn post(&self) -> Result<u16, reqwest::Error> {

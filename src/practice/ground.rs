@@ -4,7 +4,9 @@ use super::authority::{Authority, AuthorityError};
 use super::cluster::Cluster;
 use super::conditions::{self, ConditionsError};
 use super::directory::{Cloud, Pointers};
+use super::edge::{Edge, door::Door};
 use super::faults::Faults;
+use super::front::{self, Live};
 use super::gate::{Gate, Shared, StopCaller};
 use super::journal::{Journal, Server};
 use super::keeper::{Half, Keeper};
@@ -86,6 +88,7 @@ struct Parts {
     authority: Authority,
     tenant: Tenant,
     cluster: Cluster,
+    edge: Edge,
 }
 
 /// Where the files that point at the ground are.
@@ -159,6 +162,13 @@ impl Ground {
         let cloud = pointers.cloud(directory.path());
         tenant.set_base_urls(&cloud.sign_in, &cloud.graph, &cloud.resource_manager);
 
+        let edge = Edge::new(
+            Arc::new(Live(cluster.clone())),
+            cloud
+                .sign_in
+                .parse()
+                .map_or_else(|_| Door::closed(), |base| Door::to_router(base, tenant.sign_in_router())),
+        );
         let keeper = keeper(store, &tenant, &cluster);
         keeper.keep()?;
         let shared = Arc::new(Shared {
@@ -168,12 +178,12 @@ impl Ground {
             stop,
             kubernetes_token: token,
         });
-        let parts = Parts { authority, tenant, cluster };
-        let served = serve(listeners, &parts, &shared)?;
+        let halves = Parts { authority, tenant, cluster, edge };
+        let served = serve(listeners, &halves, &shared)?;
         let end = CancellationToken::new();
         let tasks = vec![tokio::spawn(keeper.run(end.clone()))];
         pointers.write(directory.path())?;
-        Ok(Self { parts, shared, end, served, tasks, directory, pointers, scenario })
+        Ok(Self { parts: halves, shared, end, served, tasks, directory, pointers, scenario })
     }
 
     /// Ends everything, with the last state written down.
@@ -261,6 +271,11 @@ impl Ground {
     pub fn cluster(&self) -> &Cluster {
         &self.parts.cluster
     }
+
+    /// Its ingress gateway, and whatever a request passes behind it.
+    pub fn edge(&self) -> &Edge {
+        &self.parts.edge
+    }
 }
 
 impl Drop for Ground {
@@ -302,7 +317,8 @@ fn keeper(store: Store, tenant: &Tenant, cluster: &Cluster) -> Keeper {
 }
 
 fn serve(listeners: Listeners, parts: &Parts, shared: &Arc<Shared>) -> Result<Vec<Served>, GroundError> {
-    let tls = parts.authority.server_configuration()?;
+    let own = parts.authority.server_configuration()?;
+    let gateway = front::tls(parts.edge.clone()).map_err(AuthorityError::Tls)?;
     let mut served = Vec::new();
     for (server, listener) in listeners.into_each() {
         let router = match server {
@@ -310,10 +326,11 @@ fn serve(listeners: Listeners, parts: &Parts, shared: &Arc<Shared>) -> Result<Ve
             Server::Graph => parts.tenant.graph_router(),
             Server::ResourceManager => parts.tenant.resource_manager_router(),
             Server::Kubernetes => parts.cluster.router(),
-            Server::Edge => axum::Router::new(),
+            Server::Edge => front::router(parts.edge.clone()),
         };
+        let tls = if server == Server::Edge { &gateway } else { &own };
         let gate = Gate::new(server, router, Arc::clone(shared));
-        served.push(Served::start(listener, Arc::clone(&tls), gate).map_err(PortError::NoneFree)?);
+        served.push(Served::start(listener, Arc::clone(tls), gate).map_err(PortError::NoneFree)?);
     }
     Ok(served)
 }

@@ -97,9 +97,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = StatePlace::Folder(folder.path().to_owned());
         let content = Arc::new(Mutex::new(json!(1)));
-        let (changes, changed) = watch::channel(0);
+        let (bump, changes) = watch::channel(0);
         let read = Arc::clone(&content);
-        let tenant = Half::new(TENANT, changed.clone(), move || read.lock().unwrap().clone());
+        let tenant = Half::new(TENANT, changes, move || read.lock().unwrap().clone());
         let cluster = Half::new(CLUSTER, watch::channel(0).1, || json!("cluster"));
         let keeper = Keeper::new(Store::open(&place).unwrap(), tenant, cluster);
         let on_disk = || serde_json::from_slice::<Value>(&std::fs::read(folder.path().join(TENANT)).unwrap()).unwrap();
@@ -109,7 +109,7 @@ mod tests {
         *content.lock().unwrap() = json!(2);
         keeper.keep().unwrap();
         assert_eq!(on_disk(), json!(1), "nothing announced a change");
-        changes.send_replace(1);
+        bump.send_replace(1);
         keeper.keep().unwrap();
         assert_eq!(on_disk(), json!(2));
     }

@@ -9,6 +9,7 @@ pub mod controllers;
 pub mod directory;
 pub mod edge;
 pub mod faults;
+mod front;
 mod gate;
 mod ground;
 pub mod journal;

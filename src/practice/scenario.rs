@@ -228,7 +228,7 @@ mod tests {
     fn given_a_key_nobody_knows_when_read_then_the_error_names_it_and_its_line() {
         let text = "title: a title\nabout: about\ntenant:\n  mayConsnt: false\n";
         let error = Scenario::parse("x", text, "x.yaml").unwrap_err().to_string();
-        assert!(error.contains("mayConsnt") && error.contains("4"), "{error}");
+        assert!(error.contains("mayConsnt") && error.contains('4'), "{error}");
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! Real clients against the practice ground: what they accept is what the real servers would have said.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
+
+mod azure_cli;
+mod parts;
