@@ -31,12 +31,13 @@ impl std::fmt::Debug for Door {
 }
 
 impl Door {
-    /// Leads to a tenant in this process: requests to the origin of `base` are handed to `router`, others fail as a name that
-    /// nobody knows.
-    pub fn to_router(base: Url, router: axum::Router) -> Self {
+    /// Leads to a tenant in this process: requests to the origin that `base` names at that moment are handed to `router`, others
+    /// fail as a name that nobody knows.
+    pub fn to_router(base: impl Fn() -> String + Send + Sync + 'static, router: axum::Router) -> Self {
         Self(Arc::new(move |request| {
             let router = router.clone();
-            let known = request.uri().to_string().parse::<Url>().is_ok_and(|url| url.origin() == base.origin());
+            let origin = |url: &str| url.parse::<Url>().ok().map(|url| url.origin());
+            let known = origin(&request.uri().to_string()).is_some_and(|asked| origin(&base()) == Some(asked));
             Box::pin(async move {
                 if !known {
                     return Err(format!("dial tcp: lookup {}: no such host", request.uri().host().unwrap_or_default()));
@@ -188,7 +189,7 @@ spec: {hosts: [login.example.com], exportTo: ['.'], ports: [{number: 443, name: 
     #[tokio::test]
     async fn given_a_router_when_another_origin_is_asked_then_nobody_knows_it() {
         let router = axum::Router::new().route("/a", axum::routing::get(|| async { axum::Json(1) }));
-        let door = Door::to_router("https://localhost:8443".parse().unwrap(), router);
+        let door = Door::to_router(|| "https://localhost:8443".to_owned(), router);
         assert_eq!(door.get("https://localhost:8443/a").await, Ok(serde_json::json!(1)));
         assert!(door.get("https://elsewhere/a").await.unwrap_err().contains("no such host"));
         assert!(door.get("https://localhost:8443/b").await.is_err());

@@ -6,8 +6,10 @@
 
 pub mod container;
 pub mod door;
+pub mod dump;
 pub mod gateway;
 pub mod hook;
+pub mod listen;
 pub mod mesh;
 pub mod objects;
 pub mod path;
@@ -23,6 +25,7 @@ mod travel;
 pub mod views;
 pub mod workload;
 
+use super::{cluster::Cluster, tenant::Tenant};
 use container::{NoStart, Start};
 use door::Door;
 use objects::Objects;
@@ -52,8 +55,15 @@ struct Inner {
 }
 
 impl Edge {
+    /// The edge of a practice ground.
+    pub fn new(cluster: Cluster, tenant: &Tenant) -> Self {
+        let addressed = tenant.clone();
+        let door = Door::to_router(move || addressed.addresses().sign_in, tenant.sign_in_router());
+        Self::in_front_of(Arc::new(cluster), door)
+    }
+
     /// An edge in front of the cluster that `live` shows, whose pods and istiod reach the tenant through `door`.
-    pub fn new(live: Arc<dyn Objects>, door: Door) -> Self {
+    pub fn in_front_of(live: Arc<dyn Objects>, door: Door) -> Self {
         Self(Arc::new(Inner {
             live,
             gateway: View::default(),

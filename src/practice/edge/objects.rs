@@ -1,5 +1,6 @@
 //! Reading a cluster's objects: where they come from, and the few looks into them that every part of the edge needs.
 
+use crate::practice::cluster::Cluster;
 use serde_json::{Map, Value};
 
 /// A place that holds objects: the live cluster, or what was pushed to a proxy some time ago.
@@ -8,6 +9,16 @@ pub trait Objects: Send + Sync {
     fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value>;
     /// Every object of a kind, of one namespace or of all.
     fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value>;
+}
+
+impl Objects for Cluster {
+    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value> {
+        Cluster::get(self, group, kind, namespace, name)
+    }
+
+    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value> {
+        Cluster::list(self, group, kind, namespace)
+    }
 }
 
 /// The text at `pointer`, or the empty text.

@@ -1,11 +1,23 @@
 //! What proxies know: the configuration as it was last pushed to them, which is a moment behind the cluster.
 
-use super::objects::{Objects, name, namespace};
+use super::{
+    Edge,
+    objects::{Objects, name, namespace},
+};
+use crate::practice::timings::Timings;
 use serde_json::Value;
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long a change takes to reach the ingress gateway.
+const GATEWAY_PUSH: Duration = Duration::from_millis(300);
+/// How long it takes to reach sidecars: longer, so that whoever does not wait for the locks is seen to leave the door open.
+const SIDECAR_PUSH: Duration = Duration::from_millis(700);
 
 /// The kinds that istiod makes proxies' configuration from. Pods, Services and Secrets are always as they are in the cluster.
 const PUSHED: [(&str, &str); 10] = [
@@ -36,6 +48,32 @@ impl View {
     pub(super) fn push(&self, live: &Arc<dyn Objects>) {
         let pushed = Pushed::of(live);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pushed));
+    }
+}
+
+impl Edge {
+    /// Pushes the cluster's changes to the proxies, each kind of proxy after its delay, until the end. Where effects are instant
+    /// nothing is pushed: then proxies know what the cluster knows.
+    pub async fn push_changes(&self, changes: watch::Receiver<u64>, timings: Timings, end: CancellationToken) {
+        let follow = |view: fn(&Self) -> &View, delay: Duration| {
+            let (edge, mut changes) = (self.clone(), changes.clone());
+            async move {
+                view(&edge).push(&edge.0.live);
+                while changes.changed().await.is_ok() {
+                    tokio::time::sleep(delay).await;
+                    changes.mark_unchanged();
+                    view(&edge).push(&edge.0.live);
+                }
+            }
+        };
+        if timings.delay(GATEWAY_PUSH).is_zero() {
+            return end.cancelled().await;
+        }
+        tokio::select! {
+            () = end.cancelled() => {}
+            () = follow(|edge| &edge.0.gateway, timings.delay(GATEWAY_PUSH)) => {}
+            () = follow(|edge| &edge.0.sidecars, timings.delay(SIDECAR_PUSH)) => {}
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn small(value: Option<&Value>) -> Option<u16> {
 }
 
 /// Istio's protocol selection: `appProtocol`, then the name's prefix, then detection (which finds HTTP where HTTP is spoken).
-fn speaks_http(port: &Value) -> bool {
+pub fn speaks_http(port: &Value) -> bool {
     let protocol = match text(port, "/appProtocol") {
         "" => text(port, "/name").split('-').next().unwrap_or_default(),
         protocol => protocol,

@@ -37,7 +37,7 @@ fn tenant() -> Door {
         .route("/tenant/v2.0/.well-known/openid-configuration", get(move || async { Json(metadata) }))
         .route("/tenant/keys", get(|| async { Json(forge::keys()) }))
         .route("/tenant/oauth2/v2.0/token", axum::routing::post(redeem));
-    Door::to_router("https://login.example.com".parse().unwrap(), router)
+    Door::to_router(|| "https://login.example.com".to_owned(), router)
 }
 
 fn world() -> Fixture {
@@ -53,7 +53,7 @@ fn without(kind: &str, name: &str) -> Fixture {
 }
 
 fn edge(world: Fixture) -> Edge {
-    Edge::new(Arc::new(world), tenant())
+    Edge::in_front_of(Arc::new(world), tenant())
 }
 
 fn ask(target: &str, headers: &[(&str, &str)]) -> Request<Bytes> {
@@ -286,4 +286,92 @@ async fn given_oauth2_proxy_when_it_starts_then_its_last_words_are_the_real_ones
     assert!(error.contains("failed to discover OIDC configuration") && error.ends_with("EOF"), "{error}");
     let slash = PROTECTED.replace("tenant/v2.0\"\n", "tenant/v2.0/\"\n");
     assert!(begin(Fixture::yaml(&slash)).await.unwrap_err().contains("issuer did not match"));
+}
+
+/// The HTTP filters of every chain of a pod's listener, by their names, and the filters themselves.
+fn filters(edge: &Edge, namespace: &str, pod: &str, listener: &str) -> Vec<Vec<Value>> {
+    let pods = workloads(edge.live(), Some(namespace));
+    let workload = pods.into_iter().find(|workload| workload.name() == pod).unwrap();
+    let dump = edge.config_dump(&workload);
+    let listeners = items(&dump, "/configs").iter().flat_map(|config| items(config, "/dynamic_listeners"));
+    listeners
+        .filter(|entry| entry["name"] == listener)
+        .flat_map(|entry| items(entry, "/active_state/listener/filter_chains"))
+        .map(|chain| items(chain, "/filters/0/typed_config/http_filters").to_vec())
+        .filter(|filters| !filters.is_empty())
+        .collect()
+}
+
+fn has(filters: &[Value], name: &str) -> Option<Value> {
+    filters.iter().find(|filter| filter["name"] == name).map(|filter| filter["typed_config"].clone())
+}
+
+#[test]
+fn given_both_locks_when_the_sidecar_reports_then_every_way_in_has_them_in_istios_order() {
+    let edge = edge(world());
+    let chains = filters(&edge, "myapp", "myapp-1", "virtualInbound");
+    assert_eq!(chains.len(), 3, "two for any port, one for the application's");
+    for chain in chains {
+        let names: Vec<&str> = chain.iter().map(|filter| filter["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names.get(1..5).unwrap(),
+            [
+                "envoy.filters.http.rbac",
+                "envoy.filters.http.ext_authz",
+                "envoy.filters.http.jwt_authn",
+                "envoy.filters.http.rbac"
+            ]
+        );
+        let hook = has(&chain, "envoy.filters.http.ext_authz").unwrap();
+        assert_eq!(
+            hook.pointer("/http_service/server_uri/cluster").unwrap(),
+            "outbound|80||myapp-oauth2-proxy.myapp.svc.cluster.local"
+        );
+        let shadow = has(&chain, "envoy.filters.http.rbac").unwrap();
+        assert!(shadow["shadow_rules"]["policies"].get("istio-ext-authz-ns[myapp]-policy[sign-in]-rule[0]").is_some());
+        let tokens = has(&chain, "envoy.filters.http.jwt_authn").unwrap();
+        assert_eq!(tokens["providers"]["origins-0"]["issuer"], ISSUER);
+        let allow = &chain[4]["typed_config"]["rules"];
+        assert!(allow.get("action").is_none(), "Envoy leaves the default out");
+        assert!(allow["policies"].get("ns[myapp]-policy[token]-rule[1]").is_some());
+    }
+}
+
+#[test]
+fn given_a_misspelt_provider_when_the_sidecar_reports_then_it_says_what_it_refuses() {
+    let unknown = PROTECTED.replace("provider: {name: gatewright-myapp-myapp}", "provider: {name: misspelt}");
+    let edge = edge(Fixture::yaml(&unknown));
+    let chain = filters(&edge, "myapp", "myapp-1", "virtualInbound").remove(0);
+    assert!(has(&chain, "envoy.filters.http.ext_authz").is_none());
+    let refusing = has(&chain, "envoy.filters.http.rbac").unwrap();
+    assert!(
+        refusing["rules"]["policies"].get("ns[myapp]-policy[sign-in]-rule[0]-deny-due-to-bad-CUSTOM-action").is_some()
+    );
+}
+
+#[test]
+fn given_the_locks_in_the_sidecar_when_the_gateway_reports_then_it_has_the_routes_and_none_of_the_locks() {
+    let edge = edge(world());
+    let chains = filters(&edge, "istio-system", "gateway-1", "0.0.0.0_8443");
+    assert_eq!(chains.len(), 1);
+    assert!(has(&chains[0], "envoy.filters.http.ext_authz").is_none());
+    assert!(has(&chains[0], "envoy.filters.http.rbac").is_none());
+    let gateway = workloads(edge.live(), Some("istio-system")).remove(0);
+    let dump = edge.config_dump(&gateway);
+    let domains = dump.pointer("/configs/4/dynamic_route_configs/0/route_config/virtual_hosts/0/domains");
+    assert_eq!(domains.unwrap(), &json!([HOST]));
+    assert_eq!(dump.pointer("/configs/3/dynamic_active_secrets/0/name").unwrap(), "kubernetes://tls");
+}
+
+#[tokio::test]
+async fn given_the_admin_port_of_a_pod_when_it_is_asked_over_a_stream_then_it_answers_http() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let edge = edge(world());
+    let mut stream = edge.connect("myapp", "myapp-1", 15000).unwrap();
+    stream.write_all(b"GET /config_dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("virtualInbound"));
+    assert!(edge.connect("myapp", "myapp-1", 80).is_none());
+    assert!(edge.connect("myapp", "nobody", 15000).is_none());
 }
