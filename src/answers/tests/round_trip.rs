@@ -3,6 +3,7 @@
 use crate::answers::{
     Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Proxy,
     Registration, Sessions, Workload,
+    checks::DisplayName,
     file::{parse, render},
     names::{Lifetime, Port},
 };
@@ -130,8 +131,7 @@ fn applications() -> impl Strategy<Value = Application> {
 }
 
 fn registrations() -> impl Strategy<Value = Registration> {
-    let display_name =
-        "[^\\p{C}]{1,60}".prop_filter("no spaces around", |name| !name.is_empty() && name.trim() == name);
+    let display_name = name::<DisplayName>("\\PC{1,60}").prop_map(|name| name.0);
     (
         option::of(name("[a-z0-9]{1,9}\\.example")),
         display_name,
