@@ -2,7 +2,7 @@
 
 use super::{
     names::{AppName, DnsName, Hostname, ImageReference, Lifetime, Namespace, Port, Unusable},
-    spelling::{Verdict, is_harmless, quoted, whole_number},
+    spelling::{Verdict, quoted, whole_number},
 };
 use std::str::FromStr;
 
@@ -27,31 +27,6 @@ impl FromStr for Replicas {
                 wrong: format!("{} is not a number of pods", quoted(text)),
                 right: "write a whole number from 1 to 100".to_owned(),
             }),
-        }
-    }
-}
-
-/// What people see of a registration; Entra takes 256 characters, the portal shows 120.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DisplayName(pub(super) String);
-
-impl FromStr for DisplayName {
-    type Err = Unusable;
-
-    fn from_str(text: &str) -> Result<Self, Unusable> {
-        const MAX: usize = 120;
-        let wrong = |wrong: String, right: &str| Err(Unusable { wrong, right: right.to_owned() });
-        let length = text.chars().count();
-        if text.trim().is_empty() {
-            wrong("is empty".to_owned(), "write what people should see, such as `My app`")
-        } else if text != text.trim() {
-            wrong(format!("{} starts or ends with a space", quoted(text)), "take the space away")
-        } else if !text.chars().all(is_harmless) {
-            wrong(format!("{} has a line break or an invisible character in it", quoted(text)), "write one plain line")
-        } else if length > MAX {
-            wrong(format!("{} has {length} characters", quoted(text)), "use at most 120")
-        } else {
-            Ok(Self(text.to_owned()))
         }
     }
 }

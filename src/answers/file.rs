@@ -3,10 +3,10 @@
 use super::{
     Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Mistake,
     Mistakes, Proxy, Registration, Sessions, Workload,
-    checks::{self, DisplayName, Replicas},
+    checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
-    names::{AppName, DnsName, Hostname, ServiceName, Unusable},
+    names::{AppName, DisplayName, DnsName, Hostname, ServiceName, Unusable},
     reader::{Noted, Reader, Spot},
     spelling::quoted,
 };
@@ -157,15 +157,14 @@ fn existing(reader: &mut Reader, app: Option<&AppName>) -> Result<Workload, Note
 
 fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registration, Noted> {
     let tenant = reader.optional("registration.tenant");
-    let default = app.map_or(String::new(), ToString::to_string);
-    let display_name = reader.optional::<DisplayName>("registration.displayName");
+    let display_name = reader.optional("registration.displayName");
     let scope = reader.or("registration.scope", keys::DEFAULT_SCOPE);
     let lifetime = reader.or("registration.secretLifetime", keys::DEFAULT_SECRET_LIFETIME);
     let lifetime = keep(reader, "registration.secretLifetime", lifetime, |lifetime| checks::secret_lifetime(*lifetime));
     let assignment_required = reader.yes_or_no("registration.assignmentRequired");
     Ok(Registration {
         tenant: tenant?,
-        display_name: display_name?.map_or(default, |name| name.0),
+        display_name: display_name?.or_else(|| app.map(DisplayName::from)).ok_or(Noted)?,
         scope: scope?.value,
         secret_lifetime: lifetime?.value,
         assignment_required: assignment_required?,
@@ -193,8 +192,7 @@ fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certifica
 fn certificate_names(reader: &mut Reader, host: Option<&Hostname>) -> Result<Vec<DnsName>, Noted> {
     const PATH: &str = "certificate.names";
     let Some(names) = reader.list(PATH)? else {
-        let host = host.ok_or(Noted)?;
-        return host.as_str().parse().map(|name| vec![name]).map_err(|_| Noted);
+        return host.map(|host| vec![DnsName::from(host)]).ok_or(Noted);
     };
     let names = keep(reader, PATH, Ok(names), |names| checks::names_are_few(names));
     let names = keep(reader, PATH, names, |names| host.map_or(Ok(()), |host| checks::names_cover(names, host)));

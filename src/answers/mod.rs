@@ -20,8 +20,8 @@ pub use differences::Difference;
 pub use mistakes::{Mistake, Mistakes};
 
 use names::{
-    AppName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port, ScopeName,
-    ServiceName, TenantId,
+    AppName, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port,
+    ScopeName, ServiceName, TenantId,
 };
 
 /// Every decision that one installation rests on.
@@ -87,7 +87,7 @@ pub struct Registration {
     /// The tenant to register in; `None` takes the signed-in one.
     pub tenant: Option<TenantId>,
     /// What people see on the consent page and in the portal.
-    pub display_name: String,
+    pub display_name: DisplayName,
     /// The scope to expose; the walk-through's `user_impersonation`.
     pub scope: ScopeName,
     /// How long a client secret lives.

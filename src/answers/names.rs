@@ -68,6 +68,10 @@ text_type!(
     EmailDomain, spelling::email_domain
 );
 text_type!(
+    /// What people see of a registration: one line of 1 to 120 visible characters.
+    DisplayName, spelling::display_name
+);
+text_type!(
     /// The value of an OAuth scope.
     ScopeName, spelling::scope_name
 );
@@ -83,6 +87,19 @@ text_type!(
     /// An Entra tenant: its GUID or one of its domains.
     TenantId, spelling::tenant
 );
+
+/// An application's name reads well wherever a name for people is asked for.
+impl From<&AppName> for DisplayName {
+    fn from(name: &AppName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
+impl From<&Hostname> for DnsName {
+    fn from(host: &Hostname) -> Self {
+        Self(host.0.clone())
+    }
+}
 
 impl Hostname {
     /// The domain one level up: `cluster.example.com` for `myapp.cluster.example.com`.

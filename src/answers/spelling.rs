@@ -297,6 +297,28 @@ pub(super) fn tenant(text: &str) -> Verdict {
     })
 }
 
+/// What people see of a registration; Entra takes 256 characters, the portal shows 120.
+pub(super) fn display_name(text: &str) -> Verdict {
+    const MAX: usize = 120;
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        return unusable("is empty", "write what people should see, such as `My app`");
+    }
+    if !text.chars().all(is_harmless) {
+        return unusable(
+            format!("{} has a line break or an invisible character in it", quoted(text)),
+            "write one plain line",
+        );
+    }
+    if text != text.trim() {
+        return unusable(format!("{} starts or ends with a space", quoted(text)), "take the space away");
+    }
+    if length > MAX {
+        return unusable(format!("{} has {length} characters", quoted(text)), format!("use at most {MAX}"));
+    }
+    Ok(())
+}
+
 /// The value of an OAuth scope.
 pub(super) fn scope_name(text: &str) -> Verdict {
     const MAX: usize = 120;

@@ -76,7 +76,7 @@ fn application(context: &Context<'_>) -> Part {
         "application",
         "Registers the application with its one redirect URI, its scope and its role; tokens are of version 2.",
         RegistrationPart::Application {
-            display_name: context.answers.registration.display_name.clone(),
+            display_name: context.answers.registration.display_name.to_string(),
             redirect_uri: super::proxy_config::redirect_uri(context),
             scope: (scope.clone(), permission_id(&unique_name, "scope", &scope)),
             role: (APP_ROLE.to_owned(), permission_id(&unique_name, "role", APP_ROLE)),

@@ -32,7 +32,7 @@ pub(crate) fn answers() -> Answers {
         },
         registration: Registration {
             tenant: None,
-            display_name: "myapp".to_owned(),
+            display_name: "myapp".parse().unwrap(),
             scope: "user_impersonation".parse().unwrap(),
             secret_lifetime: Lifetime::days(180),
             assignment_required: false,

@@ -3,7 +3,6 @@
 use crate::answers::{
     Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Proxy,
     Registration, Sessions, Workload,
-    checks::DisplayName,
     file::{parse, render},
     names::{Lifetime, Port},
 };
@@ -45,7 +44,7 @@ fn given_the_example_then_it_is_the_walk_throughs() {
 fn given_the_least_that_works_then_the_rest_is_default() {
     let answers = read(MINIMAL);
     assert_eq!(answers.application.namespace.as_str(), "myapp");
-    assert_eq!(answers.registration.display_name, "myapp");
+    assert_eq!(answers.registration.display_name.as_str(), "myapp");
     assert_eq!(answers.registration.secret_lifetime, Lifetime::days(180));
     assert_eq!(answers.certificate.names, ["myapp.cluster.example.com".parse().unwrap()]);
     assert_eq!(answers.proxy.session_refresh, Lifetime::minutes(55));
@@ -131,7 +130,7 @@ fn applications() -> impl Strategy<Value = Application> {
 }
 
 fn registrations() -> impl Strategy<Value = Registration> {
-    let display_name = name::<DisplayName>("\\PC{1,60}").prop_map(|name| name.0);
+    let display_name = name("\\PC{1,60}");
     (
         option::of(name("[a-z0-9]{1,9}\\.example")),
         display_name,
