@@ -1,7 +1,5 @@
 //! The ingress gateway's HTTPS front: TLS with the certificates that the cluster's Gateways name, then the edge.
 
-use super::cluster::Cluster;
-use super::edge::objects::Objects;
 use super::edge::{Client, Edge};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -13,7 +11,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// No request through the practice gateway is larger, in bytes.
@@ -22,19 +19,6 @@ const LARGEST_BODY: usize = 8 << 20;
 /// Marks an answer that must not be sent: the connection ends without one.
 #[derive(Clone, Copy)]
 pub(super) struct HangUp;
-
-/// The cluster as the edge looks at it.
-pub(super) struct Live(pub(super) Cluster);
-
-impl Objects for Live {
-    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value> {
-        self.0.get(group, kind, namespace, name)
-    }
-
-    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value> {
-        self.0.list(group, kind, namespace)
-    }
-}
 
 /// The TLS side: each greeting is met with the certificate of the Gateway that has its name, or not at all.
 pub(super) fn tls(edge: Edge) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {

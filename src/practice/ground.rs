@@ -4,9 +4,9 @@ use super::authority::{Authority, AuthorityError};
 use super::cluster::Cluster;
 use super::conditions::{self, ConditionsError};
 use super::directory::{Cloud, Pointers};
-use super::edge::{Edge, door::Door};
+use super::edge::Edge;
 use super::faults::Faults;
-use super::front::{self, Live};
+use super::front;
 use super::gate::{Gate, Shared, StopCaller};
 use super::journal::{Journal, Server};
 use super::keeper::{Half, Keeper};
@@ -162,13 +162,7 @@ impl Ground {
         let cloud = pointers.cloud(directory.path());
         tenant.set_base_urls(&cloud.sign_in, &cloud.graph, &cloud.resource_manager);
 
-        let edge = Edge::new(
-            Arc::new(Live(cluster.clone())),
-            cloud
-                .sign_in
-                .parse()
-                .map_or_else(|_| Door::closed(), |base| Door::to_router(base, tenant.sign_in_router())),
-        );
+        let edge = Edge::new(cluster.clone(), &tenant);
         let keeper = keeper(store, &tenant, &cluster);
         keeper.keep()?;
         let shared = Arc::new(Shared {

@@ -9,7 +9,6 @@ pub mod door;
 pub mod dump;
 pub mod gateway;
 pub mod hook;
-pub mod listen;
 pub mod mesh;
 pub mod objects;
 pub mod path;
