@@ -6,8 +6,8 @@ use super::{
     context::{Context, custom_part},
     hook::GRANTED_HEADERS,
     istio::{
-        ConfigPatch, EnvoyFilterSelector, EnvoyFilterSpec, FilterChainMatch, HttpFilterMatch, ListenerMatch, LuaConfig,
-        LuaFilter, NetworkFilterMatch, Patch, PatchPlace,
+        ConfigPatch, EnvoyFilterSelector, EnvoyFilterSpec, FilterChainMatch, HttpFilterMatch, InlineSource,
+        ListenerMatch, LuaCode, LuaConfig, LuaFilter, NetworkFilterMatch, Patch, PatchPlace,
     },
     object::{Part, Wave},
     token_validation::GATEWAY_TOKEN_HEADER,
@@ -56,7 +56,7 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
     })
 }
 
-fn patch(operation: &'static str, before: Option<&'static str>, name: &str, inline_code: String) -> ConfigPatch {
+fn patch(operation: &'static str, before: Option<&'static str>, name: &str, code: LuaCode) -> ConfigPatch {
     ConfigPatch {
         apply_to: "HTTP_FILTER",
         place: PatchPlace {
@@ -76,7 +76,7 @@ fn patch(operation: &'static str, before: Option<&'static str>, name: &str, inli
                 name: format!("gatewright.{name}"),
                 typed_config: LuaConfig {
                     type_url: "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
-                    inline_code,
+                    code,
                 },
             },
         },
@@ -84,8 +84,8 @@ fn patch(operation: &'static str, before: Option<&'static str>, name: &str, inli
 }
 
 /// A Lua function that is called for requests to our host alone, whatever its case and port.
-fn for_our_host(context: &Context<'_>, body: &str) -> String {
-    format!(
+fn for_our_host(context: &Context<'_>, body: &str) -> LuaCode {
+    let code = format!(
         "function envoy_on_request(handle)\n\
          \x20 local headers = handle:headers()\n\
          \x20 local host = string.gsub(string.lower(headers:get(\":authority\") or \"\"), \":%d*$\", \"\")\n\
@@ -94,10 +94,16 @@ fn for_our_host(context: &Context<'_>, body: &str) -> String {
          \x20 end\n\
          {body}end\n",
         context.host()
-    )
+    );
+    // Istio 1.20 has Envoy 1.28, which warns of the older form.
+    if context.istio_is_at_least(20) {
+        LuaCode::DefaultSourceCode(InlineSource { inline_string: code })
+    } else {
+        LuaCode::InlineCode(code)
+    }
 }
 
-fn strip(context: &Context<'_>) -> String {
+fn strip(context: &Context<'_>) -> LuaCode {
     let mut removals = String::new();
     for name in IDENTITY_HEADERS.into_iter().chain([GATEWAY_TOKEN_HEADER]) {
         let _infallible = writeln!(removals, "  headers:remove(\"{name}\")");
@@ -105,7 +111,7 @@ fn strip(context: &Context<'_>) -> String {
     for_our_host(context, &removals)
 }
 
-fn show_token(context: &Context<'_>) -> String {
+fn show_token(context: &Context<'_>) -> LuaCode {
     for_our_host(
         context,
         &format!(

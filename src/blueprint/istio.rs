@@ -330,5 +330,19 @@ pub(super) struct LuaFilter {
 pub(super) struct LuaConfig {
     #[serde(rename = "@type")]
     pub(super) type_url: &'static str,
-    pub(super) inline_code: String,
+    #[serde(flatten)]
+    pub(super) code: LuaCode,
+}
+
+/// Where the code is. The first form is deprecated, and the only one that old lines of Envoy know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LuaCode {
+    InlineCode(String),
+    DefaultSourceCode(InlineSource),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct InlineSource {
+    pub(super) inline_string: String,
 }

@@ -60,7 +60,7 @@ fn within<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn given_any_world_then_every_object_carries_our_marks_and_every_part_says_why((answers, facts, existing) in worlds()) {

@@ -268,7 +268,7 @@ fn trap_the_route_comes_after_the_gateways_hook_so_there_the_headers_go_before_i
     }
     let patches = parts.one("EnvoyFilter", "gatewright-myapp-myapp-headers")["spec"]["configPatches"].clone();
     assert_eq!(patches[0]["patch"]["operation"], "INSERT_FIRST");
-    let code = patches[0]["patch"]["value"]["typed_config"]["inline_code"].as_str().unwrap();
+    let code = patches[0]["patch"]["value"]["typed_config"]["default_source_code"]["inline_string"].as_str().unwrap();
     for header in texts(&parts.check()["headersToUpstreamOnAllow"]) {
         assert_eq!(code.contains(&format!("remove(\"{header}\")")), header != "authorization", "{header}");
     }
