@@ -21,8 +21,10 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
 }
 
 fn gateway(context: &Context<'_>) -> Part {
+    // With the locks at the gateway there must be a listener to prove them on. Without a route it answers 404.
+    let wave = if context.at_gateway() { Wave::Locks } else { Wave::Routes };
     custom_part(
-        Wave::Routes,
+        wave,
         (&context.versions.gateway, "Gateway"),
         context.metadata(context.app(), "routes"),
         GatewaySpec {
