@@ -230,6 +230,16 @@ pub enum Error {
         /// What is odd about it; never the answer itself, which may hold a secret.
         what: String,
     },
+    /// The proxy in a pod could not be asked: the pod is starting, going, or its proxy is not up.
+    #[error("could not ask the proxy in pod {namespace}/{pod}: {cause}")]
+    PodUnreachable {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod.
+        pod: String,
+        /// What went wrong.
+        cause: String,
+    },
     /// An object without apiVersion, kind or name cannot be sent.
     #[error("an object without {0} cannot be sent to the cluster; this is a mistake in Gatewright, please report it")]
     Incomplete(&'static str),
@@ -251,7 +261,7 @@ impl Error {
     /// Whether trying the same again, later, may help.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Stale { .. } => true,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Stale { .. } | Self::PodUnreachable { .. } => true,
             // 500 is how a webhook that cannot be reached shows: a controller that is just starting.
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
             _ => false,

@@ -120,13 +120,8 @@ impl Cluster {
             PatchParams { dry_run: write == Write::DryRun, ..PatchParams::apply(FIELD_MANAGER).validation_strict() };
         let request = Request::new(path).patch(&name.name, &params, &Patch::Apply(object));
         let request = self.built(&attempt, request)?;
-        match self.send(attempt, request).await {
-            Err(Error::Refused { status: 404, .. }) => {
-                self.inner.kinds.forget(&name.api_version);
-                Err(Error::not_served(&name.api_version, &name.kind))
-            }
-            other => other,
-        }
+        let answer = self.send(attempt, request).await;
+        answer.map_err(|error| self.no_longer_served(error, &name.api_version, &name.kind))
     }
 
     /// Replaces an object that is not ours, such as the mesh's ConfigMap, if it still has the `resourceVersion` that `object`
@@ -155,7 +150,8 @@ impl Cluster {
         let mut found = Vec::new();
         loop {
             let request = Request::new(resource.path(selection.namespace.as_deref())).list(&params);
-            let mut page: Value = self.send(attempt.clone(), self.built(&attempt, request)?).await?;
+            let answer = self.send::<Value>(attempt.clone(), self.built(&attempt, request)?).await;
+            let mut page = answer.map_err(|error| self.no_longer_served(error, api_version, kind))?;
             let items = page.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
             found.extend(items.into_iter().map(|item| with_type(item, api_version, kind)));
             match page.text("/metadata/continue") {
@@ -185,6 +181,15 @@ impl Cluster {
             Ok(_) | Err(Error::Refused { status: 404, .. } | Error::NoNamespace { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where no object is asked for, only a kind that is gone can be "not found".
+    fn no_longer_served(&self, error: Error, api_version: &str, kind: &str) -> Error {
+        if matches!(error, Error::Refused { status: 404, .. }) {
+            self.inner.kinds.forget(api_version);
+            return Error::not_served(api_version, kind);
+        }
+        error
     }
 
     /// A request that the library could not even build is a name with a character that no name may have.

@@ -80,7 +80,10 @@ pub(super) async fn find(
     let version = plane.version()?;
     let root_namespace = mesh.settings.root_namespace.unwrap_or_else(|| plane.namespace.clone());
     let of_sidecars = outbound_of_sidecars(cluster, served, &request.namespace, &root_namespace).await?;
-    let several = plane.setting("PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS") == Some("true");
+    // The spellings that istiod takes for true.
+    let several = plane
+        .setting("PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS")
+        .is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"));
     Ok(IstioFacts {
         several_custom_providers: several && (version.major, version.minor) >= (1, 30),
         version,
@@ -117,9 +120,14 @@ async fn choose(
             found: planes.iter().map(|plane| plane.revision_name().to_owned()).collect(),
         });
     }
-    let enabled = namespace.and_then(|namespace| namespace.label("istio-injection")) == Some("enabled");
+    let enabled = namespace.is_some_and(injects_the_default);
     let preferred = gateway.revision.as_deref().filter(|_| !enabled).and_then(of_revision);
-    match (preferred.or_else(|| of_revision("default")), planes) {
+    let mut found = preferred.or_else(|| of_revision("default"));
+    if found.is_none() && planes.len() > 1 {
+        // With revisions alone, a tag says which of them is the default.
+        found = revision_of_tag(cluster, "default").await?.as_deref().and_then(of_revision);
+    }
+    match (found, planes) {
         (Some(plane), _) | (None, [plane]) => Ok(plane.clone()),
         (None, several) => Err(DiscoverError::SeveralControlPlanes {
             namespace: request.namespace.clone(),
@@ -140,13 +148,16 @@ async fn revision_of_tag(cluster: &Cluster, tag: &str) -> Result<Option<String>,
     }
 }
 
+fn injects_the_default(namespace: &Value) -> bool {
+    namespace.label("istio-injection") == Some("enabled")
+}
+
 /// Whatever the namespace has already, else what its control plane listens to; both at once is a fault (IST0123).
 fn injection_label(plane: &ControlPlane, namespace: Option<&Value>) -> (String, String) {
-    let existing = namespace.and_then(|namespace| namespace.label("istio.io/rev"));
-    match (existing, &plane.revision) {
-        (Some(revision), _) => ("istio.io/rev".to_owned(), revision.to_owned()),
-        (None, Some(revision)) => ("istio.io/rev".to_owned(), revision.clone()),
-        (None, None) => ("istio-injection".to_owned(), "enabled".to_owned()),
+    let revision = namespace.and_then(|namespace| namespace.label("istio.io/rev")).or(plane.revision.as_deref());
+    match revision.filter(|_| !namespace.is_some_and(injects_the_default)) {
+        Some(revision) => ("istio.io/rev".to_owned(), revision.to_owned()),
+        None => ("istio-injection".to_owned(), "enabled".to_owned()),
     }
 }
 

@@ -262,6 +262,33 @@ async fn given_a_revision_tag_then_the_revision_behind_it_answers() {
 }
 
 #[tokio::test]
+async fn given_revisions_alone_then_the_default_tag_decides_and_a_namespace_keeps_its_label() {
+    let world = || World {
+        namespace: Some(labelled(&json!({"istio-injection": "enabled"}))),
+        istiods: vec![
+            istiod("istio-system", "1-26", "istio/pilot:1.26.0", json!([])),
+            istiod("istio-system", "1-27", "istio/pilot@sha256:0", json!([])),
+        ],
+        mesh: vec![("istio-system", "istio-1-26", "a: 1\n"), ("istio-system", "istio-1-27", "a: 1\n")],
+        ..World::usual()
+    };
+    let undecided = world().discover().await;
+    assert!(
+        matches!(&undecided, Err(DiscoverError::SeveralControlPlanes { found, .. }) if found.len() == 2),
+        "{undecided:?}"
+    );
+    let tagged = |revision: &'static str| {
+        let path = "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+        let webhook = json!({"metadata": {"labels": {"istio.io/tag": "default", "istio.io/rev": revision}}});
+        world().server().answer_by(path, move |_| (200, json!({"metadata": {}, "items": [webhook]})))
+    };
+    let facts = discover(tagged("1-26"), &request()).await.unwrap();
+    assert_eq!((facts.istio.version.minor, facts.istio.injection_label.0.as_str()), (26, "istio-injection"));
+    let unknown = discover(tagged("1-27"), &request()).await;
+    assert!(matches!(unknown, Err(DiscoverError::IstioVersionUnknown { .. })), "an image without a tag: {unknown:?}");
+}
+
+#[tokio::test]
 async fn given_no_istio_no_gateway_or_several_then_each_is_told_apart() {
     let none = World { istiods: vec![], ..World::usual() }.discover().await;
     assert_eq!(none, Err(DiscoverError::NoIstio));

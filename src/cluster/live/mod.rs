@@ -18,6 +18,8 @@ use tokio::io::DuplexStream;
 const ADMIN_PORT: u16 = 15000;
 /// How long Envoy may take to report; a large mesh's dump is many megabytes.
 const DUMP_BUDGET: Duration = Duration::from_secs(30);
+/// How long the API server may take to say why a forward failed, once it has.
+const TROUBLE_BUDGET: Duration = Duration::from_millis(500);
 /// More than any mesh's dump, and less than what would bring a laptop down.
 const DUMP_LIMIT: usize = 512 * 1024 * 1024;
 
@@ -211,37 +213,33 @@ impl Cluster {
     /// Asks the Envoy in this pod for the configuration that it runs with.
     pub async fn live_configuration(&self, pod: &PodSummary) -> Result<LiveConfiguration, Error> {
         let attempt = Attempt {
-            verb: "create",
+            // A websocket is opened with GET. Kubernetes asks for `get` here, and newer versions for `create` as well.
+            verb: "get",
             resource: "pods/portforward".to_owned(),
             namespace: Some(pod.namespace.clone()),
             name: Some(pod.name.clone()),
             ..Attempt::default()
         };
-        let failed = |what: String| Error::NotUnderstood {
-            server: self.server_url().to_owned(),
-            attempt: Box::new(attempt.clone()),
-            what: format!("the Envoy of pod {}/{}: {what}", pod.namespace, pod.name),
-        };
+        let failed =
+            |cause: String| Error::PodUnreachable { namespace: pod.namespace.clone(), pod: pod.name.clone(), cause };
         let pods: Api<Pod> = Api::namespaced(self.inner.client.clone(), &pod.namespace);
-        let forward = self.call(attempt.clone(), pods.portforward(&pod.name, &[ADMIN_PORT])).await?;
+        let forward = match self.call(attempt, pods.portforward(&pod.name, &[ADMIN_PORT])).await {
+            Err(Error::Refused { status: 404, .. }) => return Err(failed("it is gone".to_owned())),
+            other => other?,
+        };
         let mut forward = AbortedWhenDropped(forward);
         let stream = forward.0.take_stream(ADMIN_PORT).ok_or_else(|| failed("no stream was opened".to_owned()))?;
         let trouble = forward.0.take_error(ADMIN_PORT);
-        match tokio::time::timeout(DUMP_BUDGET, config_dump(stream)).await {
-            Ok(Ok(dump)) => Ok(parse::live_configuration(&dump)),
-            Ok(Err(cause)) => {
-                let told = match trouble {
-                    Some(trouble) => tokio::time::timeout(Duration::from_millis(200), trouble).await.ok().flatten(),
-                    None => None,
-                };
-                Err(failed(told.unwrap_or(cause)))
-            }
-            Err(_) => Err(Error::TimedOut {
-                server: self.server_url().to_owned(),
-                attempt: Box::new(attempt.clone()),
-                budget: DUMP_BUDGET,
-            }),
-        }
+        let cause = match tokio::time::timeout(DUMP_BUDGET, config_dump(stream)).await {
+            Ok(Ok(dump)) => return Ok(parse::live_configuration(&dump)),
+            Ok(Err(cause)) => cause,
+            Err(_) => format!("it did not answer within {} s", DUMP_BUDGET.as_secs()),
+        };
+        let told = match trouble {
+            Some(trouble) => tokio::time::timeout(TROUBLE_BUDGET, trouble).await.ok().flatten(),
+            None => None,
+        };
+        Err(failed(told.unwrap_or(cause)))
     }
 }
 

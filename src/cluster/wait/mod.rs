@@ -1,6 +1,7 @@
 //! Waiting for the effect of an object, with the reason why it is not there yet (design.md law 6).
 
 mod certificate;
+mod events;
 mod pods;
 #[cfg(test)]
 mod tests;
@@ -201,7 +202,7 @@ impl Cluster {
         match (group, object.kind.as_str()) {
             ("apps", "Deployment") => self.deployment(&live).await,
             ("apps", "StatefulSet") => self.stateful_set(&live).await,
-            ("cert-manager.io", "Certificate") => self.certificate(&live).await,
+            ("cert-manager.io", "Certificate") => Ok(self.certificate(&live).await),
             ("cert-manager.io", "Issuer" | "ClusterIssuer") => Ok(ready_condition(&live)),
             ("", "Pod") => Ok(pod_trouble(&live).map_or(Progress::Ready, Progress::from)),
             ("", "Namespace") => Ok(namespace(&live)),

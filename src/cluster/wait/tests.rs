@@ -157,6 +157,21 @@ async fn given_an_unschedulable_pod_then_the_wait_goes_on_and_tells_it() {
 }
 
 #[tokio::test]
+async fn given_a_pod_that_cannot_mount_its_secret_then_the_event_says_so() {
+    let event = json!({"involvedObject": {"name": "web-1"}, "reason": "FailedMount", "lastTimestamp": "2026-11-24T07:00:00Z",
+                       "message": "MountVolume.SetUp failed for volume \"config\": secret \"web\" not found"});
+    let server = with_pods(&[pod("web-1", "new", &json!({"phase": "Pending"}))]).answer_by(
+        "GET /api/v1/namespaces/myapp/events",
+        move |seen| {
+            let about_it = seen.query.contains("involvedObject.name%3Dweb-1") && seen.query.contains("type%3DWarning");
+            (200, json!({"metadata": {}, "items": if about_it { json!([event]) } else { json!([]) }}))
+        },
+    );
+    let (end, _) = wait_for(server, &web()).await;
+    assert!(timed_out(&end).ends_with("secret \"web\" not found (FailedMount)"), "{end:?}");
+}
+
+#[tokio::test]
 async fn given_former_pods_that_linger_then_the_deployment_is_not_ready_yet() {
     let status = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "readyReplicas": 2, "availableReplicas": 2});
     let server = with_pods(&[]).answer_by(DEPLOYMENT, move |_| (200, deployment(&status)));
@@ -280,6 +295,23 @@ async fn given_a_request_that_was_denied_then_the_wait_fails_at_once() {
     );
     let (end, _) = wait_for(server, &tls()).await;
     assert_eq!(hopeless(&end), "CertificateRequest tls-1 was refused: policy: not you");
+}
+
+#[tokio::test]
+async fn given_a_request_of_a_former_revision_that_failed_then_it_does_not_count() {
+    let old =
+        json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Failed", "message": "old"}]}});
+    let mut request = owned("tls-1", "r", "cert", &old);
+    request["metadata"]["annotations"] = json!({"cert-manager.io/certificate-revision": "1"});
+    let mut live = certificate(
+        &json!([{"type": "Ready", "status": "False", "observedGeneration": 1, "reason": "RequestChanged"}]),
+    );
+    live["status"]["revision"] = 1.into();
+    let server = server()
+        .answer(CERTIFICATE, 200, live)
+        .list("/apis/cert-manager.io/v1/namespaces/istio-system/certificaterequests", &[request]);
+    let (end, _) = wait_for(server, &tls()).await;
+    assert_eq!(timed_out(&end), "RequestChanged");
 }
 
 #[tokio::test]

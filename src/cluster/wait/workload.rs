@@ -34,7 +34,7 @@ impl Cluster {
             return Ok(refused.into());
         }
         let pods = self.pods_of_newest_template(live).await?;
-        let progress = with_pods(summary, &pods);
+        let progress = self.with_pods(summary, &pods).await;
         let stuck = live.condition("Progressing").filter(|it| it.text("/reason") == Some("ProgressDeadlineExceeded"));
         Ok(match (progress, stuck) {
             (Progress::Waiting(reason), Some(_)) => {
@@ -58,7 +58,23 @@ impl Cluster {
         let newest = live.text("/status/updateRevision").unwrap_or_default();
         let mut pods = self.pods_selected_by(live).await?;
         pods.retain(|pod| pod.label("controller-revision-hash").is_none_or(|revision| revision == newest));
-        Ok(with_pods(summary, &pods))
+        Ok(self.with_pods(summary, &pods).await)
+    }
+
+    /// The reason of the pod that is worst off. While it may still come right, its latest warning says more than its status:
+    /// a Secret that cannot be mounted, a probe that fails.
+    async fn with_pods(&self, summary: String, pods: &[Value]) -> Progress {
+        let troubled = pods.iter().filter_map(|pod| Some((pod, pod_trouble(pod)?)));
+        let Some((pod, trouble)) = troubled.max_by_key(|(_, trouble)| trouble.terminal) else {
+            return Progress::Waiting(summary);
+        };
+        let mut what = format!("{summary}; pod {}: {trouble}", pod.name());
+        if !trouble.terminal
+            && let Some(warning) = self.newest_warning(pod).await
+        {
+            what = format!("{what}; {warning}");
+        }
+        Trouble { what, terminal: trouble.terminal }.into()
     }
 
     async fn pods_selected_by(&self, live: &Value) -> Result<Vec<Value>, Error> {
@@ -95,15 +111,4 @@ fn refused_pods(live: &Value) -> Option<Trouble> {
     let what = super::told(failure);
     let terminal = REFUSED_FOR_GOOD.iter().any(|refusal| what.contains(refusal));
     Some(Trouble { what, terminal })
-}
-
-fn with_pods(summary: String, pods: &[Value]) -> Progress {
-    let mut troubles: Vec<_> = pods.iter().filter_map(|pod| Some((pod.name(), pod_trouble(pod)?))).collect();
-    troubles.sort_by_key(|(_, trouble)| !trouble.terminal);
-    match troubles.into_iter().next() {
-        Some((pod, trouble)) => {
-            Trouble { what: format!("{summary}; pod {pod}: {trouble}"), terminal: trouble.terminal }.into()
-        }
-        None => Progress::Waiting(summary),
-    }
 }
