@@ -35,7 +35,7 @@ mod write;
 
 pub use portforward::{ForwardHandler, PortForward};
 pub use review::Denied;
-pub use status::{ApiError, Cause};
+pub use status::{About, ApiError, Cause};
 
 use catalog::{Catalog, Kind, split_api_version};
 use managed::Endpoint;

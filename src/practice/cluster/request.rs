@@ -119,8 +119,7 @@ impl Query {
 /// 422 about a request's options.
 pub(super) fn bad_option(options: &str, field: &'static str, reason: &'static str, why: &str) -> ApiError {
     let message = format!("{options}.meta.k8s.io \"\" is invalid: {field}: {why}");
-    let mut error = ApiError::plain(422, "Invalid", message);
-    error.about = Some(("meta.k8s.io".to_owned(), options.to_owned(), String::new()));
+    let mut error = ApiError::plain(422, "Invalid", message).about("meta.k8s.io", options, "");
     error.causes = vec![super::status::Cause { reason, message: why.to_owned(), field: field.to_owned() }];
     error
 }

@@ -14,6 +14,17 @@ pub struct Cause {
     pub field: String,
 }
 
+/// What a refusal is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The API group.
+    pub group: String,
+    /// The plural, or the kind where an object is not valid.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+}
+
 /// A refusal, as the API server words it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -24,11 +35,11 @@ pub struct ApiError {
     pub reason: &'static str,
     /// What a person reads.
     pub message: String,
-    /// Group, resource or kind, and name of what was asked for.
-    pub about: Option<(String, String, String)>,
+    /// What was asked for.
+    pub about: Option<Box<About>>,
     /// Everything that is wrong, for `Invalid` and field conflicts.
     pub causes: Vec<Cause>,
-    /// The UID of the object, where a precondition was about it.
+    /// After how many seconds to try again.
     pub retry_after_seconds: Option<u32>,
 }
 
@@ -38,8 +49,8 @@ impl ApiError {
         Self { code, reason, message: message.into(), about: None, causes: Vec::new(), retry_after_seconds: None }
     }
 
-    fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
-        self.about = Some((group.to_owned(), kind.to_owned(), name.to_owned()));
+    pub(super) fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
+        self.about = Some(Box::new(About { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }));
         self
     }
 
@@ -158,8 +169,8 @@ impl ApiError {
             status["reason"] = json!(self.reason);
         }
         let mut details = serde_json::Map::new();
-        if let Some((group, kind, name)) = &self.about {
-            for (key, value) in [("name", name), ("group", group), ("kind", kind)] {
+        if let Some(about) = &self.about {
+            for (key, value) in [("name", &about.name), ("group", &about.group), ("kind", &about.kind)] {
                 if !value.is_empty() {
                     details.insert(key.to_owned(), json!(value));
                 }

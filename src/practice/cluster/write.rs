@@ -427,7 +427,7 @@ fn finish(
         return Err(ApiError::invalid(kind, &target.name, causes));
     }
     if options.endpoint != Endpoint::Status {
-        warnings.extend(webhooks::admit(kind, &target, &object)?);
+        warnings.extend(webhooks::admit(kind, &object)?);
     }
     set_owners(&mut object, live.map(AsRef::as_ref), &owners);
     let stored = in_version(&object, kind, kind.versions.first().map_or("v1", String::as_str));
