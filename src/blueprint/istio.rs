@@ -110,7 +110,6 @@ pub(super) struct JwtRule {
     pub(super) issuer: String,
     pub(super) jwks_uri: String,
     pub(super) audiences: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) from_headers: Vec<JwtHeader>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) forward_original_token: Option<bool>,
@@ -118,8 +117,8 @@ pub(super) struct JwtRule {
 
 #[derive(Debug, Serialize)]
 pub(super) struct JwtHeader {
-    pub(super) name: String,
-    pub(super) prefix: String,
+    pub(super) name: &'static str,
+    pub(super) prefix: &'static str,
 }
 
 /// `security.istio.io` PeerAuthentication.

@@ -30,11 +30,10 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
 fn validation(context: &Context<'_>) -> Part {
     let (namespace, labels) = context.lock_place();
     let tenant = &context.facts.tenant;
-    let (from_headers, forward_original_token) = if context.at_gateway() {
-        (vec![JwtHeader { name: GATEWAY_TOKEN_HEADER.to_owned(), prefix: "Bearer ".to_owned() }], None)
-    } else {
-        (Vec::new(), Some(true))
-    };
+    // The header is named in both cases: left to itself Istio would also take a parameter `access_token`, which lands in logs
+    // and may be the application's own.
+    let (header, forward_original_token) =
+        if context.at_gateway() { (GATEWAY_TOKEN_HEADER, None) } else { ("Authorization", Some(true)) };
     custom_part(
         Wave::Locks,
         (&context.versions.request_authentication, "RequestAuthentication"),
@@ -45,7 +44,7 @@ fn validation(context: &Context<'_>) -> Part {
                 issuer: context.issuer(),
                 jwks_uri: tenant.cloud.signing_keys(&tenant.id),
                 audiences: vec![context.client_id()],
-                from_headers,
+                from_headers: vec![JwtHeader { name: header, prefix: "Bearer " }],
                 forward_original_token,
             }],
         },

@@ -228,6 +228,8 @@ fn trap_the_token_is_for_this_application_alone_and_reaches_it() {
     assert_eq!(rule["issuer"], ISSUER, "the v2 issuer has no final slash");
     assert_eq!(rule["audiences"], json!([world::CLIENT_ID]));
     assert_eq!(rule["forwardOriginalToken"], true);
+    let place = json!([{"name": "Authorization", "prefix": "Bearer "}]);
+    assert_eq!(rule["fromHeaders"], place, "and not a parameter, which lands in logs");
 }
 
 #[test]
