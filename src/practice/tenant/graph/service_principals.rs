@@ -185,15 +185,11 @@ fn delete(core: &mut Core, request: &Request<'_>, at: usize) -> Result<Reply, Gr
 
 /// The names a resource may be asked for by: its client id and identifier URIs.
 pub(in crate::practice::tenant) fn names(directory: &Directory, principal: &ServicePrincipal) -> Vec<String> {
-    match directory.application_by_app_id(principal.app_id()) {
-        Some(application) => {
-            std::iter::once(application.app_id()).chain(application.identifier_uris()).map(str::to_owned).collect()
-        }
-        None => {
-            let own = list(&principal.properties, &["servicePrincipalNames"]);
-            own.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        }
+    if let Some(application) = directory.application_by_app_id(principal.app_id()) {
+        return std::iter::once(application.app_id()).chain(application.identifier_uris()).map(str::to_owned).collect();
     }
+    let own = list(&principal.properties, &["servicePrincipalNames"]);
+    own.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// A service principal as Graph shows it: what it shares with its application comes from there.

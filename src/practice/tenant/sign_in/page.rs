@@ -45,7 +45,7 @@ pub(super) fn link(fields: &[(String, String)], more: &[(&str, &str)]) -> String
 
 /// Who signs in?
 pub(super) fn choice(application: &str, people: &[Person], fields: &[(String, String)]) -> String {
-    let entries: String = people
+    let entries: Vec<String> = people
         .iter()
         .map(|person| {
             let href = link(fields, &[(super::authorize::PICKED, &person.user_principal_name)]);
@@ -56,15 +56,16 @@ pub(super) fn choice(application: &str, people: &[Person], fields: &[(String, St
             format!("<li><a href=\"{}\">{name}</a> {address}{roles}</li>", escaped(&href))
         })
         .collect();
-    page("Pick an account", &format!("<p>to continue to {}</p><ul>{entries}</ul>", escaped(application)))
+    page("Pick an account", &format!("<p>to continue to {}</p><ul>{}</ul>", escaped(application), entries.concat()))
 }
 
 /// An administrator's consent.
 pub(super) fn consent(application: &str, scopes: &[String], link: &str) -> String {
-    let entries: String = scopes.iter().map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
+    let entries: Vec<String> = scopes.iter().map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
     let content = format!(
-        "<p>{} would like to:</p><ul>{entries}</ul><p><a id=\"accept\" href=\"{}\">Accept on behalf of your organization</a></p>",
+        "<p>{} would like to:</p><ul>{}</ul><p><a id=\"accept\" href=\"{}\">Accept on behalf of your organization</a></p>",
         escaped(application),
+        entries.concat(),
         escaped(link)
     );
     page("Permissions requested", &content)
@@ -72,20 +73,21 @@ pub(super) fn consent(application: &str, scopes: &[String], link: &str) -> Strin
 
 /// The form that takes a browser back to a client that asked for `response_mode=form_post`.
 pub(super) fn form_post(redirect_uri: &str, fields: &[(&str, &str)]) -> String {
-    let inputs: String = fields
+    let inputs: Vec<String> = fields
         .iter()
         .map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escaped(name), escaped(value)))
         .collect();
     let form = format!(
-        "<form method=\"post\" action=\"{}\">{inputs}<button>Continue</button></form><script>document.forms[0].submit()</script>",
-        escaped(redirect_uri)
+        "<form method=\"post\" action=\"{}\">{}<button>Continue</button></form><script>document.forms[0].submit()</script>",
+        escaped(redirect_uri),
+        inputs.concat()
     );
     page("Working...", &form)
 }
 
 /// The page for a device's code.
 pub(super) fn device(code: &str, people: &[Person]) -> String {
-    let options: String = people
+    let options: Vec<String> = people
         .iter()
         .map(|person| {
             let address = escaped(&person.user_principal_name);
@@ -94,9 +96,10 @@ pub(super) fn device(code: &str, people: &[Person]) -> String {
         .collect();
     let form = format!(
         "<form method=\"post\"><p><label>Code <input name=\"user_code\" value=\"{}\" autofocus></label></p>\
-         <p><label>Account <select name=\"user\">{options}</select></label></p>\
+         <p><label>Account <select name=\"user\">{}</select></label></p>\
          <button name=\"action\" value=\"approve\">Sign in</button> <button name=\"action\" value=\"decline\">Decline</button></form>",
-        escaped(code)
+        escaped(code),
+        options.concat()
     );
     page("Enter the code shown on your device", &form)
 }
