@@ -27,7 +27,9 @@ pub(super) fn answer(core: &mut Core, call: &Call) -> Reply {
         (&Method::GET, "subscriptions") => Reply::ok(json!({"value": [subscription(&tenant)], "count": count(1)})),
         (&Method::GET, "tenants") => Reply::ok(json!({"value": [organization(core)]})),
         (&Method::GET, one) if one == format!("subscriptions/{SUBSCRIPTION}") => Reply::ok(subscription(&tenant)),
-        (_, other) if other.starts_with("subscriptions/") => {
+        (_, other)
+            if other.starts_with("subscriptions/") && !other.starts_with(&format!("subscriptions/{SUBSCRIPTION}")) =>
+        {
             let name = other.split('/').nth(1).unwrap_or_default();
             refusal(
                 StatusCode::NOT_FOUND,

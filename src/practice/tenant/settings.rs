@@ -46,8 +46,11 @@ impl Default for Rights {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Replication {
-    /// A new application or service principal: reads and writes of it answer 404 for this long.
+    /// A new application or service principal: reads of it answer 404 for this long, and nothing can refer to it.
     pub object_milliseconds: u64,
+    /// Whether writes to a new object answer 404 for as long, too. Mostly they reach the primary, which knows the object;
+    /// sometimes they do not (domain.md 1.2).
+    pub writes_lag: bool,
     /// A new scope or app role: nothing may refer to it for this long.
     pub permission_milliseconds: u64,
     /// A new client secret: the token endpoint refuses it for this long.
@@ -60,6 +63,7 @@ impl Default for Replication {
     fn default() -> Self {
         Self {
             object_milliseconds: 700,
+            writes_lag: false,
             permission_milliseconds: 500,
             secret_milliseconds: 2_000,
             assignment_milliseconds: 1_000,
@@ -70,13 +74,20 @@ impl Default for Replication {
 impl Replication {
     /// Every write is seen at once: for tests of something else.
     pub const fn none() -> Self {
-        Self { object_milliseconds: 0, permission_milliseconds: 0, secret_milliseconds: 0, assignment_milliseconds: 0 }
+        Self {
+            object_milliseconds: 0,
+            writes_lag: false,
+            permission_milliseconds: 0,
+            secret_milliseconds: 0,
+            assignment_milliseconds: 0,
+        }
     }
 
     /// As slow as real tenants have been seen to be, shortened to what a person will watch.
     pub const fn slow() -> Self {
         Self {
             object_milliseconds: 8_000,
+            writes_lag: true,
             permission_milliseconds: 6_000,
             secret_milliseconds: 15_000,
             assignment_milliseconds: 20_000,

@@ -33,6 +33,31 @@ use shape::Shape;
 pub(super) const CONTENT_TYPE: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
+/// Names of segments, as they are documented.
+const SEGMENTS: &[&str] = &[
+    "addPassword",
+    "appRoleAssignedTo",
+    "appRoleAssignments",
+    "applications",
+    "deletedItems",
+    "directory",
+    "directoryRoles",
+    "federatedIdentityCredentials",
+    "groups",
+    "me",
+    "memberOf",
+    "members",
+    "oauth2PermissionGrants",
+    "organization",
+    "ownedObjects",
+    "owners",
+    "removePassword",
+    "restore",
+    "servicePrincipals",
+    "transitiveMemberOf",
+    "users",
+];
+
 /// One segment of a path: `applications(appId='x')` has the name `applications` and the key `("appId", "x")`.
 #[derive(Debug, PartialEq, Eq)]
 struct Segment {
@@ -99,7 +124,7 @@ fn route(core: &mut Core, call: &Call, now: Timestamp) -> Result<Reply, GraphErr
 impl Segment {
     fn parse(text: &str) -> Result<Self, GraphError> {
         let Some((name, rest)) = text.split_once('(') else {
-            return Ok(Self { name: text.to_owned(), key: None });
+            return Ok(Self { name: spelled(text), key: None });
         };
         let malformed = || GraphError::malformed(format!("The key in segment '{text}' cannot be read."));
         let inner = rest.strip_suffix(')').ok_or_else(malformed)?;
@@ -107,8 +132,14 @@ impl Segment {
         let quoted = literal.strip_prefix('\'').and_then(|literal| literal.strip_suffix('\'')).ok_or_else(malformed)?;
         // An apostrophe inside a literal is doubled (OData 4.01 URL conventions 4.3.1).
         let value = quoted.replace("''", "'");
-        Ok(Self { name: name.to_owned(), key: Some((property.trim().to_owned(), value)) })
+        Ok(Self { name: spelled(name), key: Some((property.trim().to_owned(), value)) })
     }
+}
+
+/// Graph does not care for the case of a segment's name: the Azure CLI deletes an `oAuth2PermissionGrants`.
+fn spelled(name: &str) -> String {
+    let known = SEGMENTS.iter().find(|known| known.eq_ignore_ascii_case(name));
+    known.map_or_else(|| name.to_owned(), |known| (*known).to_owned())
 }
 
 /// The object a path addresses, by a key in parentheses or by the id in the next segment, and what follows it.
@@ -125,6 +156,12 @@ fn addressed<'a>(first: &Segment, rest: &'a [Segment]) -> (Option<Key>, &'a [Seg
 }
 
 impl Request<'_> {
+    /// Whether the request finds an object that has been there since `visible_from`. Reads find it only from then on.
+    fn sees(&self, core: &Core, visible_from: Timestamp) -> bool {
+        let is_write = self.method() != Method::GET;
+        visible_from <= self.now || (is_write && !core.settings.replication.writes_lag)
+    }
+
     fn method(&self) -> &Method {
         &self.call.method
     }

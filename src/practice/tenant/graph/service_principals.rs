@@ -91,7 +91,7 @@ fn position(directory: &Directory, key: &Key) -> Result<Option<usize>, GraphErro
 
 fn find(core: &Core, request: &Request<'_>, key: &Key) -> Result<usize, GraphError> {
     let at = position(&core.directory, key)?.ok_or_else(|| GraphError::not_found(&key.value))?;
-    let seen = core.directory.service_principals.get(at).is_some_and(|it| it.visible_from <= request.now);
+    let seen = core.directory.service_principals.get(at).is_some_and(|it| request.sees(core, it.visible_from));
     if seen { Ok(at) } else { Err(GraphError::not_found(&key.value)) }
 }
 

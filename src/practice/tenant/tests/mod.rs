@@ -1,5 +1,6 @@
 //! The tenant over HTTP, as its clients meet it.
 
+mod azure_cli;
 mod registration;
 mod replication;
 mod signing_in;

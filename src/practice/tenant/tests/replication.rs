@@ -31,6 +31,21 @@ async fn given_a_fresh_application_when_it_is_used_at_once_then_it_is_not_there_
 }
 
 #[tokio::test]
+async fn given_writes_that_reach_the_primary_when_a_fresh_application_is_written_then_only_reads_and_references_wait() {
+    let tenant = tenant_with(Settings::default());
+    let graph = Graph::of_pipeline(&tenant).await;
+    let made = graph.post("applications", json!({"displayName": "ci"})).await.body;
+    let (id, app_id) = (made["id"].as_str().unwrap(), made["appId"].as_str().unwrap());
+    assert_eq!(graph.get(&format!("applications/{id}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(graph.get("applications?$filter=displayName%20eq%20'ci'").await.body["value"], json!([]));
+    assert_eq!(graph.post(&format!("applications/{id}/addPassword"), json!({})).await.status, StatusCode::OK);
+    assert_eq!(graph.post("servicePrincipals", json!({"appId": app_id})).await.status, StatusCode::BAD_REQUEST);
+    tenant.advance_clock(SignedDuration::from_secs(1));
+    assert_eq!(graph.get(&format!("applications/{id}")).await.status, StatusCode::OK);
+    assert_eq!(graph.post("servicePrincipals", json!({"appId": app_id})).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn given_a_fresh_scope_when_the_registration_refers_to_it_at_once_then_it_is_refused() {
     let tenant = slow_tenant();
     let graph = Graph::of_pipeline(&tenant).await;
