@@ -209,7 +209,7 @@ pub enum Error {
         causes: Vec<InvalidField>,
     },
     /// The server refused for another reason: an admission policy, a quota, a webhook that is down.
-    #[error("could not {attempt}: the cluster refused with {status} {reason}: {message}")]
+    #[error("could not {attempt}: the cluster refused with {status}{}: {message}", if reason.is_empty() { String::new() } else { format!(" {reason}") })]
     Refused {
         /// What was tried.
         attempt: Box<Attempt>,
@@ -323,6 +323,10 @@ impl Error {
                 }
             }
             400 | 422 => Self::Invalid { causes: invalid_fields(&attempt, &status, message), attempt },
+            // How a built-in kind is refused when it is applied with a field that its schema does not have.
+            500 if message.starts_with("failed to create typed patch object") => {
+                Self::Invalid { causes: invalid_fields(&attempt, &status, message), attempt }
+            }
             code => Self::Refused { attempt, status: code, reason: status.reason, message },
         }
     }
@@ -401,7 +405,8 @@ fn invalid_fields(attempt: &Attempt, status: &Status, message: String) -> Vec<In
 
 /// The server quotes the offending value, which in a Secret is nobody's business (design.md law 5).
 fn without_values_of_secrets(attempt: &Attempt, message: String) -> String {
-    let quotes_a_value = message.contains("Invalid value") || message.contains("unable to parse");
+    let quotes_a_value =
+        ["Invalid value", "unable to parse", "valueUnstructured"].iter().any(|it| message.contains(it));
     if attempt.group.is_empty() && attempt.resource == "secrets" && quotes_a_value {
         "invalid value (not shown, it is a secret's)".to_owned()
     } else {
