@@ -6,7 +6,6 @@ use super::{
     object::{Part, Wave},
 };
 use crate::facts::{Facts, OutboundPolicy};
-use std::collections::BTreeSet;
 
 /// Whether traffic out of the mesh must be registered.
 pub(super) fn is_needed(facts: &Facts) -> bool {
@@ -15,22 +14,17 @@ pub(super) fn is_needed(facts: &Facts) -> bool {
 
 pub(super) fn part(context: &Context<'_>) -> Option<Part> {
     is_needed(context.facts).then(|| {
-        let cloud = &context.facts.tenant.cloud;
-        // Sign-in has the metadata, the keys and the tokens; Graph answers `userinfo` when a token lacks the address.
-        let endpoints = [&cloud.sign_in, &cloud.graph];
-        let hosts: BTreeSet<_> = endpoints.iter().filter_map(|url| url.host_str()).map(str::to_owned).collect();
-        let ports: BTreeSet<_> = endpoints.iter().filter_map(|url| url.port_or_known_default()).collect();
+        // Metadata, keys and tokens are all there; Graph is not asked (`skip_claims_from_profile_url`).
+        let sign_in = &context.facts.tenant.cloud.sign_in;
+        let number = sign_in.port_or_known_default().unwrap_or(443);
         custom_part(
             Wave::Foundation,
             (&context.versions.service_entry, "ServiceEntry"),
             context.metadata(&context.names.proxy, "oauth2-proxy"),
             ServiceEntrySpec {
-                hosts: hosts.into_iter().collect(),
+                hosts: sign_in.host_str().map(str::to_owned).into_iter().collect(),
                 location: "MESH_EXTERNAL",
-                ports: ports
-                    .into_iter()
-                    .map(|number| ServicePort { number, name: format!("tls-{number}"), protocol: "TLS" })
-                    .collect(),
+                ports: vec![ServicePort { number, name: format!("tls-{number}"), protocol: "TLS" }],
                 resolution: "DNS",
                 export_to: vec![".".to_owned()],
             },

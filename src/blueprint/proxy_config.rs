@@ -150,6 +150,9 @@ fn access(context: &Context<'_>) -> Vec<Setting> {
     vec![
         ("oidc_email_claim", (7, 0, 0), email_claim.into()),
         ("oidc_groups_claim", (7, 0, 0), "roles".into()),
+        // Every claim that a token lacks would be looked for at Microsoft Graph: `email_verified`, which Entra never sends, at
+        // each sign-in, and `_claim_names` with each request of an application.
+        ("skip_claims_from_profile_url", (7, 6, 0), true.into()),
         ("email_domains", ALWAYS, Toml::Texts(domains)),
         ("skip_jwt_bearer_tokens", ALWAYS, true.into()),
     ]

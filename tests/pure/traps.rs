@@ -332,7 +332,7 @@ fn trap_registry_only_meshes_let_nothing_out_so_sign_in_is_registered_for_the_cl
     facts.tenant.cloud = world::us_government();
     let parts = Parts::of(&world::answers(), &facts, &world::registered());
     let entry = &parts.all("ServiceEntry")[0]["spec"];
-    assert_eq!(entry["hosts"], json!(["graph.microsoft.us", "login.microsoftonline.us"]));
+    assert_eq!(entry["hosts"], json!(["login.microsoftonline.us"]));
     assert_eq!(entry["ports"], json!([{"number": 443, "name": "tls-443", "protocol": "TLS"}]));
     assert_eq!(entry["exportTo"], json!(["."]));
 }
@@ -346,7 +346,7 @@ fn trap_a_custom_cloud_may_use_other_ports() {
     let parts = Parts::of(&world::answers(), &facts, &world::registered());
     let entry = &parts.all("ServiceEntry")[0]["spec"];
     assert_eq!(entry["hosts"], json!(["localhost"]));
-    assert_eq!(entry["ports"][1]["number"], 28444);
+    assert_eq!(entry["ports"], json!([{"number": 28443, "name": "tls-28443", "protocol": "TLS"}]));
     let configuration = parts.configuration();
     assert_eq!(configuration["provider"].as_str(), Some("oidc"));
     let issuer = format!("https://localhost:28443/{}/v2.0", world::TENANT);
@@ -365,6 +365,11 @@ fn trap_entra_id_knows_the_public_cloud_alone() {
     };
     assert_eq!(provider(None), "entra-id");
     assert_eq!(provider(Some(world::us_government())), "oidc");
+}
+
+#[test]
+fn trap_claims_that_entra_never_sends_are_looked_for_at_graph_unless_that_is_off() {
+    assert_eq!(example().configuration()["skip_claims_from_profile_url"].as_bool(), Some(true));
 }
 
 #[test]
