@@ -13,7 +13,7 @@ const DEFAULT_FILE: &str = "gatewright.yaml";
 
 /// Why there are no usable answers.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswers {
+pub(super) enum NoAnswers {
     /// The file can't be read.
     #[error(
         "{file}: {cause}\nName an answers file with --answers FILE; assets/answers/example.yaml is one to start from."
@@ -53,7 +53,7 @@ pub enum NoAnswers {
 }
 
 /// The answers of a file: the named one, else `./gatewright.yaml` if it is there.
-pub fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Answers>, NoAnswers> {
+pub(super) fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Answers>, NoAnswers> {
     let path: PathBuf = match &global.answers {
         Some(path) => path.clone(),
         None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),
@@ -66,7 +66,7 @@ pub fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Answers>, 
 }
 
 /// The answers that an installation has recorded in the cluster: of `app`, or of the only one there is.
-pub async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Answers, NoAnswers> {
+pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Answers, NoAnswers> {
     let records = cluster.installations().await?;
     let name = |record: &Value| {
         let label = record.pointer("/metadata/labels/gatewright.dev~1installation").and_then(Value::as_str);

@@ -1,6 +1,9 @@
 //! What a command works on: a cluster and a tenant, for real or on the practice ground.
 
-use super::{Global, screen::Screen};
+use super::{
+    Global,
+    screen::{Screen, say},
+};
 use crate::{
     cluster::{self, Cluster},
     engine::{
@@ -12,14 +15,14 @@ use crate::{
 use std::path::PathBuf;
 
 /// A cluster and a tenant, and the practice ground they are on, if they are.
-pub struct Connection {
+pub(super) struct Connection {
     /// What is worked on.
     pub target: Target,
     place: Place,
 }
 
 /// Where cluster and tenant are.
-pub enum Place {
+pub(super) enum Place {
     /// Where the kubeconfig and `--cloud` say.
     Real,
     /// On a practice ground of this process.
@@ -38,9 +41,9 @@ struct Way {
 
 impl Connection {
     /// Connects to the cluster and signs in to the tenant. Everything here only reads.
-    pub async fn open(
+    pub(super) async fn open(
         global: &Global,
-        screen: &Screen,
+        screen: Screen,
         events: &Events,
         tenant: Option<String>,
     ) -> Result<Self, Problem> {
@@ -83,19 +86,19 @@ impl Connection {
     }
 
     /// Ends the practice ground, if there is one, with its state written down.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         self.place.close().await;
     }
 
     /// Tells how to try what was just set up.
-    pub fn say_how_to_try(&self, screen: &Screen) {
+    pub(super) fn say_how_to_try(&self) {
         let next = if self.place.is_practice() {
             "Next: `gatewright practice` serves this ground, and says how to reach it with a browser, curl, kubectl and az.\n\
              Then: `gatewright plan --practice` (nothing would change), `gatewright status --practice`."
         } else {
             "Next: `gatewright plan` (nothing would change), `gatewright status`, `gatewright export DIR`."
         };
-        screen.say(next);
+        say(next);
     }
 }
 
@@ -105,7 +108,7 @@ impl Place {
     }
 
     /// Ends the practice ground, if there is one, with its state written down.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         match self {
             Self::Real => {}
             #[cfg(feature = "practice")]
@@ -119,7 +122,7 @@ impl Place {
 }
 
 /// Connects to the cluster alone.
-pub async fn cluster_only(global: &Global) -> Result<(Cluster, Place), Problem> {
+pub(super) async fn cluster_only(global: &Global) -> Result<(Cluster, Place), Problem> {
     let way = way(global).await?;
     let cluster = connect(global, &way).await?;
     Ok((cluster, way.place))

@@ -1,6 +1,10 @@
 //! `export`: the objects as files.
 
-use super::{Exit, Global, screen::Screen, setup::connected};
+use super::{
+    Exit, Global,
+    screen::{Screen, result},
+    setup::connected,
+};
 use crate::{
     blueprint,
     engine::{self},
@@ -18,7 +22,7 @@ enum NotWritten {
 }
 
 /// Writes the objects as numbered files. Reads the cluster and the tenant; writes nothing there.
-pub async fn export(global: &Global, screen: &Screen, directory: &Path) -> Exit {
+pub(super) async fn export(global: &Global, screen: Screen, directory: &Path) -> Exit {
     let events = screen.events(Style::Brief);
     let (connection, answers) = match connected(global, screen, &events, None, "export").await {
         Ok(connected) => connected,
@@ -37,7 +41,7 @@ pub async fn export(global: &Global, screen: &Screen, directory: &Path) -> Exit 
     match write(directory, &files) {
         Ok(()) => {
             for file in &files {
-                screen.result(&directory.join(&file.name).display().to_string());
+                result(&directory.join(&file.name).display().to_string());
             }
             Exit::Done
         }
@@ -56,7 +60,8 @@ fn write(directory: &Path, files: &[blueprint::ExportFile]) -> Result<(), NotWri
     for entry in std::fs::read_dir(directory).map_err(unwritable(directory))? {
         let path = entry.map_err(unwritable(directory))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_of_an_export = name.starts_with(|first: char| first.is_ascii_digit()) && name.ends_with(".yaml");
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
+        let is_of_an_export = name.starts_with(|first: char| first.is_ascii_digit()) && is_yaml;
         if !is_of_an_export {
             return Err(NotWritten::SomethingElse { path: directory.to_owned(), found: name });
         }

@@ -7,13 +7,13 @@ use tracing_subscriber::EnvFilter;
 /// The log file can't be written.
 #[derive(Debug, thiserror::Error)]
 #[error("--log-file {file}: {cause}; name a file in a folder that can be written")]
-pub struct NoLogFile {
+pub(super) struct NoLogFile {
     file: String,
     cause: std::io::Error,
 }
 
 /// Starts the log, if one is asked for. What it returns must live as long as something is to be written.
-pub fn start(global: &Global) -> Result<Option<WorkerGuard>, NoLogFile> {
+pub(super) fn start(global: &Global) -> Result<Option<WorkerGuard>, NoLogFile> {
     let Some(path) = &global.log_file else { return Ok(None) };
     let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
     let file = opened.map_err(|cause| NoLogFile { file: path.display().to_string(), cause })?;

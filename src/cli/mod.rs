@@ -38,7 +38,7 @@ pub fn run(command_line: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return screen.failed(&format!("the system gave no threads to work with: {error}")),
     };
-    let exit = runtime.block_on(dispatch(arguments, &screen));
+    let exit = runtime.block_on(dispatch(arguments, screen));
     // A kubeconfig's credential plugin may still hang on a thread of its own: it does not keep us.
     runtime.shutdown_background();
     exit
@@ -66,7 +66,7 @@ fn not_built_yet(arguments: &Arguments) -> Option<String> {
     }
 }
 
-async fn dispatch(arguments: Arguments, screen: &Screen) -> Exit {
+async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
     let Arguments { global, command } = arguments;
     match command {
         Command::Setup { app } => setup::setup(&global, screen, app.as_deref()).await,

@@ -1,14 +1,18 @@
 //! `practice`: serve the practice ground, forget what was made on it, list its fault stories.
 
-use super::{Exit, Global, PracticeCommand, screen::Screen, setup::interrupted};
+use super::{
+    Exit, Global, PracticeCommand,
+    screen::{Screen, result, say},
+    setup::interrupted,
+};
 use crate::practice::{self, GroundError, ServeOptions};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 /// Does what is asked of the practice ground.
-pub async fn practice(
+pub(super) async fn practice(
     global: &Global,
-    screen: &Screen,
+    screen: Screen,
     command: Option<PracticeCommand>,
     directory: Option<PathBuf>,
     scenario: Option<String>,
@@ -17,14 +21,14 @@ pub async fn practice(
         None => serve(global, screen, directory, scenario).await,
         Some(PracticeCommand::Reset) => match practice::reset() {
             Ok(folder) => {
-                screen.say(&format!("The practice ground starts afresh: {} is empty.", folder.display()));
+                say(&format!("The practice ground starts afresh: {} is empty.", folder.display()));
                 Exit::Done
             }
             Err(error) => screen.failed(&error.to_string()),
         },
         Some(PracticeCommand::Scenarios) => {
             for scenario in practice::scenarios() {
-                if !screen.result(&format!("{:<28} {}", scenario.name, scenario.title)) {
+                if !result(&format!("{:<28} {}", scenario.name, scenario.title)) {
                     break;
                 }
             }
@@ -33,7 +37,7 @@ pub async fn practice(
     }
 }
 
-async fn serve(global: &Global, screen: &Screen, directory: Option<PathBuf>, scenario: Option<String>) -> Exit {
+async fn serve(global: &Global, screen: Screen, directory: Option<PathBuf>, scenario: Option<String>) -> Exit {
     let cancel = CancellationToken::new();
     let cancelled = cancel.clone();
     tokio::spawn(async move {
@@ -42,7 +46,7 @@ async fn serve(global: &Global, screen: &Screen, directory: Option<PathBuf>, sce
     });
     let options = ServeOptions { directory, scenario: scenario.or_else(|| global.practice.clone()), state: None };
     let ready = |introduction: &str| {
-        screen.result(introduction);
+        result(introduction);
     };
     match practice::serve(options, ready, cancel).await {
         Ok(()) => Exit::Done,

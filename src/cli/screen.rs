@@ -10,24 +10,24 @@ use std::io::{IsTerminal as _, Write as _};
 
 /// How this run shows things.
 #[derive(Clone, Copy, Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     json: bool,
     yes: bool,
 }
 
 impl Screen {
     /// The screen that `global` asks for.
-    pub fn of(global: &Global) -> Self {
+    pub(super) fn of(global: &Global) -> Self {
         Self { json: global.ui == Ui::Json, yes: global.yes }
     }
 
     /// Whether results are wanted as JSON.
-    pub fn is_json(&self) -> bool {
+    pub(super) fn is_json(self) -> bool {
         self.json
     }
 
     /// A stream of events that is shown here.
-    pub fn events(&self, style: Style) -> Events {
+    pub(super) fn events(self, style: Style) -> Events {
         if self.json {
             Events::to(Audience::new(Json(std::io::stdout())))
         } else {
@@ -36,41 +36,31 @@ impl Screen {
     }
 
     /// Tells of a problem, and how the command ends by it.
-    pub fn problem(&self, events: &Events, doing: &str, problem: Problem) -> Exit {
+    pub(super) fn problem(self, events: &Events, doing: &str, problem: Problem) -> Exit {
         let exit = Exit::from(problem.kind);
         if self.json {
             let title = Title { kind: "Command".to_owned(), name: doing.to_owned() };
             events.tell(Event::Failed { part: PartId(doing.to_owned()), title, problem });
         } else {
-            self.say(&format!("{doing} cannot go on.\n{}", problem_text(&problem)));
+            say(&format!("{doing} cannot go on.\n{}", problem_text(&problem)));
         }
         exit
     }
 
     /// Tells of wrong usage or unusable answers; nothing was tried.
-    pub fn unusable(&self, text: &str) -> Exit {
-        self.say(text);
+    pub(super) fn unusable(self, text: &str) -> Exit {
+        say(text);
         Exit::Unusable
     }
 
     /// Tells of a failure.
-    pub fn failed(&self, text: &str) -> Exit {
-        self.say(text);
+    pub(super) fn failed(self, text: &str) -> Exit {
+        say(text);
         Exit::Failed
     }
 
-    /// A line for a person, on standard error.
-    pub fn say(&self, text: &str) {
-        let _the_terminal_is_gone = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
-    }
-
-    /// A line of the result, on standard output. False when nobody takes it any more.
-    pub fn result(&self, text: &str) -> bool {
-        writeln!(std::io::stdout().lock(), "{text}").is_ok()
-    }
-
     /// Asks for a yes. End of input is never an answer: without a terminal, or without an answer, it is no.
-    pub fn confirm(&self, question: &str) -> Confirmation {
+    pub(super) fn confirm(self, question: &str) -> Confirmation {
         if self.yes {
             return Confirmation::Given;
         }
@@ -85,18 +75,28 @@ impl Screen {
     }
 
     /// Whether somebody is there to follow a device code.
-    pub fn is_interactive(&self) -> bool {
+    pub(super) fn is_interactive(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
 }
 
 /// What came of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmation {
+pub(super) enum Confirmation {
     /// Yes.
     Given,
     /// No.
     Refused,
     /// Nobody was there.
     NobodyToAsk,
+}
+
+/// A line for a person, on standard error.
+pub(super) fn say(text: &str) {
+    let _the_terminal_is_gone = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
+}
+
+/// A line of the result, on standard output. False when nobody takes it any more.
+pub(super) fn result(text: &str) -> bool {
+    writeln!(std::io::stdout().lock(), "{text}").is_ok()
 }

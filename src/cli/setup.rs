@@ -4,7 +4,7 @@ use super::{
     Exit, Global,
     answers::{NoAnswers, of_a_file, recorded},
     connection::Connection,
-    screen::{Confirmation, Screen},
+    screen::{Confirmation, Screen, say},
 };
 use crate::{
     answers::Answers,
@@ -17,7 +17,7 @@ use crate::{
 use tokio_util::sync::CancellationToken;
 
 /// Puts sign-in in front of an application, the first time and for every later change.
-pub async fn setup(global: &Global, screen: &Screen, app: Option<&str>) -> Exit {
+pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
     let events = screen.events(Style::Brief);
     let (connection, plan) = match planned(global, screen, &events, app, "setup").await {
         Ok(planned) => planned,
@@ -28,9 +28,9 @@ pub async fn setup(global: &Global, screen: &Screen, app: Option<&str>) -> Exit 
     exit
 }
 
-async fn carry_out(screen: &Screen, events: &Events, connection: &Connection, plan: Plan) -> Exit {
+async fn carry_out(screen: Screen, events: &Events, connection: &Connection, plan: Plan) -> Exit {
     if let Some(worst) = plan.problems().first() {
-        screen.say("Nothing has been changed: see above what stands in the way.");
+        say("Nothing has been changed: see above what stands in the way.");
         return Exit::from(worst.kind);
     }
     let changes = plan.counts().changes();
@@ -38,7 +38,7 @@ async fn carry_out(screen: &Screen, events: &Events, connection: &Connection, pl
         match screen.confirm(&format!("Apply {changes} changes?")) {
             Confirmation::Given => {}
             Confirmation::Refused => {
-                screen.say("Nothing has been changed.");
+                say("Nothing has been changed.");
                 return Exit::Interrupted;
             }
             Confirmation::NobodyToAsk => {
@@ -51,13 +51,13 @@ async fn carry_out(screen: &Screen, events: &Events, connection: &Connection, pl
     let cancel = cancelled_by_signals();
     let outcome = engine::apply(&connection.target, plan, events.clone(), cancel).await;
     if matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver) && !screen.is_json() {
-        connection.say_how_to_try(screen);
+        connection.say_how_to_try();
     }
     Exit::from(outcome)
 }
 
 /// Shows what setup would change; writes nothing.
-pub async fn plan(global: &Global, screen: &Screen, app: Option<&str>) -> Exit {
+pub(super) async fn plan(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
     let events = screen.events(Style::Full);
     let (connection, plan) = match planned(global, screen, &events, app, "plan").await {
         Ok(planned) => planned,
@@ -69,11 +69,11 @@ pub async fn plan(global: &Global, screen: &Screen, app: Option<&str>) -> Exit {
     }
     match plan.counts().changes() {
         0 => {
-            screen.say("Nothing would change.");
+            say("Nothing would change.");
             Exit::Done
         }
         changes => {
-            screen.say(&format!("{changes} changes are pending. Nothing has been changed."));
+            say(&format!("{changes} changes are pending. Nothing has been changed."));
             Exit::Pending
         }
     }
@@ -82,7 +82,7 @@ pub async fn plan(global: &Global, screen: &Screen, app: Option<&str>) -> Exit {
 /// Everything up to a plan that is shown; nothing is written.
 pub(super) async fn planned(
     global: &Global,
-    screen: &Screen,
+    screen: Screen,
     events: &Events,
     app: Option<&str>,
     doing: &str,
@@ -104,7 +104,7 @@ pub(super) async fn planned(
 /// A connection, and the answers that hold. A file's mistakes are told before anything is connected to.
 pub(super) async fn connected(
     global: &Global,
-    screen: &Screen,
+    screen: Screen,
     events: &Events,
     app: Option<&str>,
     doing: &str,
@@ -126,10 +126,10 @@ pub(super) async fn connected(
     Ok((connection, answers))
 }
 
-fn refused(screen: &Screen, error: &NoAnswers) -> Exit {
+fn refused(screen: Screen, error: &NoAnswers) -> Exit {
     match error {
         NoAnswers::Cluster(error) if error.lacks_right().is_some() => {
-            screen.say(&error.to_string());
+            say(&error.to_string());
             Exit::NotPermitted
         }
         NoAnswers::Cluster(_) => screen.failed(&error.to_string()),

@@ -1,10 +1,14 @@
 //! `status`: every installation in the cluster, one line each.
 
-use super::{Exit, Global, connection::cluster_only, screen::Screen};
+use super::{
+    Exit, Global,
+    connection::cluster_only,
+    screen::{Screen, result, say},
+};
 use crate::{engine::installations, face::Style};
 
 /// Shows every installation. Asks the cluster alone: nobody has to be signed in to Entra.
-pub async fn status(global: &Global, screen: &Screen) -> Exit {
+pub(super) async fn status(global: &Global, screen: Screen) -> Exit {
     let events = screen.events(Style::Brief);
     let (cluster, place) = match cluster_only(global).await {
         Ok(connected) => connected,
@@ -19,16 +23,16 @@ pub async fn status(global: &Global, screen: &Screen) -> Exit {
     if screen.is_json() {
         for installation in &found {
             match serde_json::to_string(installation) {
-                Ok(line) => screen.result(&line),
+                Ok(line) => result(&line),
                 Err(error) => return screen.failed(&format!("an installation cannot be written as JSON: {error}")),
             };
         }
         return Exit::Done;
     }
     if found.is_empty() {
-        screen.say(&format!("Nothing is installed in {}. `gatewright setup` begins.", cluster.context()));
+        say(&format!("Nothing is installed in {}. `gatewright setup` begins.", cluster.context()));
         return Exit::Done;
     }
-    screen.result(&installations::table(&found));
+    result(&installations::table(&found));
     Exit::Done
 }

@@ -5,19 +5,19 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// What Entra may take at most: role assignments have been seen to need more than five minutes (domain.md 1.2).
-pub const ENTRA: Duration = Duration::from_secs(10 * 60);
+pub(super) const ENTRA: Duration = Duration::from_secs(10 * 60);
 /// A pod has to be scheduled, its image pulled and its probes answered.
 const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
 /// A DNS-01 challenge waits for the zone to be seen everywhere (domain.md 5.6).
 const CERTIFICATE: Duration = Duration::from_secs(15 * 60);
 /// istiod sends a change to proxies within seconds; a large mesh takes longer.
-pub const PROXY_CONFIGURATION: Duration = Duration::from_secs(2 * 60);
+pub(super) const PROXY_CONFIGURATION: Duration = Duration::from_secs(2 * 60);
 /// How often a proxy's configuration is looked at.
-pub const PROXY_CONFIGURATION_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PROXY_CONFIGURATION_PAUSE: Duration = Duration::from_millis(500);
 
 /// The wave that must not begin before `manifest` has its effect, and how long that may take. `None` for an object that is
 /// its own effect.
-pub fn effect(manifest: &Manifest, wave: Wave) -> Option<(Wave, Duration)> {
+pub(super) fn effect(manifest: &Manifest, wave: Wave) -> Option<(Wave, Duration)> {
     match manifest.object.get("kind").and_then(Value::as_str)? {
         "Certificate" => Some((Wave::Routes, CERTIFICATE)),
         "Deployment" => {

@@ -4,7 +4,7 @@ use crate::blueprint::{MeshProvider, Part, PartBody};
 use serde_json::Value;
 
 /// Whether `now` is `shown`, but for texts in `‹›` that have got their value.
-pub fn is_what_was_shown(shown: &Part, now: &Part) -> bool {
+pub(super) fn is_what_was_shown(shown: &Part, now: &Part) -> bool {
     shown.wave == now.wave
         && match (&shown.body, &now.body) {
             (PartBody::Registration(shown), PartBody::Registration(now)) => shown == now,

@@ -87,7 +87,7 @@ fn installation(record: &Value, deployments: &[Value], certificates: &[Value]) -
     let certificate = certificates.iter().find(is_of_it);
     let answers = text(record, "/data/answers.yaml").and_then(|answers| file::parse(answers, "the record").ok());
     Installation {
-        proxy: pods("sign-in-proxy"),
+        proxy: pods("oauth2-proxy"),
         session_store: pods("session-store"),
         certificate: certificate.map(readiness),
         certificate_expires: certificate

@@ -46,7 +46,12 @@ const BESIDE_THE_GATEWAY: [(&str, &str); 5] = [
 const LISTS_AT_ONCE: usize = 8;
 
 /// Everything that carries the installation's mark and is not among `parts`.
-pub async fn find(target: &Target, answers: &Answers, facts: &Facts, parts: &[Part]) -> Result<Vec<Step>, Problem> {
+pub(super) async fn find(
+    target: &Target,
+    answers: &Answers,
+    facts: &Facts,
+    parts: &[Part],
+) -> Result<Vec<Step>, Problem> {
     let wanted: BTreeSet<ObjectRef> = parts
         .iter()
         .filter_map(|part| match &part.body {

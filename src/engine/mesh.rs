@@ -16,7 +16,7 @@ use serde_json::Value;
 const ATTEMPTS: u8 = 5;
 
 /// Puts our entry in.
-pub async fn write(target: &Target, provider: &MeshProvider) -> Result<Action, Problem> {
+pub(super) async fn write(target: &Target, provider: &MeshProvider) -> Result<Action, Problem> {
     let tried = format!("add our provider to ConfigMap {}/{}", provider.namespace, provider.config_map);
     let mut last = String::new();
     for _ in 0..ATTEMPTS {

@@ -11,7 +11,7 @@ use crate::{
 use serde_json::Value;
 
 /// A problem of the Kubernetes client.
-pub fn cluster(tried: &str, error: &cluster::Error) -> Problem {
+pub(super) fn cluster(tried: &str, error: &cluster::Error) -> Problem {
     let (remedy, kind) = match error {
         cluster::Error::Forbidden(right) => (
             format!("ask {} for the right to {right}; check it with: {}", right.who_can_grant(), right.check_command()),
@@ -35,7 +35,7 @@ pub fn cluster(tried: &str, error: &cluster::Error) -> Problem {
 }
 
 /// A problem of waiting; `None` when the person stopped it.
-pub fn wait(title: &Title, error: &WaitError) -> Option<Problem> {
+pub(super) fn wait(title: &Title, error: &WaitError) -> Option<Problem> {
     let tried = format!("waited for {} {} to be ready", title.kind, title.name);
     let (cause, remedy) = match error {
         WaitError::Cancelled { .. } => return None,
@@ -61,7 +61,7 @@ pub fn impossible(reasons: &Impossible) -> Problem {
 }
 
 /// An object of a name that we want is somebody else's.
-pub fn foreign_object(title: &Title, live: &Value) -> Problem {
+pub(super) fn foreign_object(title: &Title, live: &Value) -> Problem {
     let manager = live
         .pointer("/metadata/managedFields/0/manager")
         .and_then(Value::as_str)
@@ -76,7 +76,7 @@ pub fn foreign_object(title: &Title, live: &Value) -> Problem {
 }
 
 /// The mesh configuration can't be edited with certainty.
-pub fn mesh_edit(provider: &MeshProvider, error: &MeshEditError) -> Problem {
+pub(super) fn mesh_edit(provider: &MeshProvider, error: &MeshEditError) -> Problem {
     let entry = super::diff::yaml(&Value::Array(vec![provider.entry.clone()]));
     Problem {
         tried: format!("add our provider to ConfigMap {}/{}", provider.namespace, provider.config_map),
@@ -87,7 +87,7 @@ pub fn mesh_edit(provider: &MeshProvider, error: &MeshEditError) -> Problem {
 }
 
 /// A Secret can't be filled.
-pub fn fill(error: &FillError) -> Problem {
+pub(super) fn fill(error: &FillError) -> Problem {
     Problem {
         tried: "fill a Secret".to_owned(),
         cause: error.to_string(),
@@ -97,7 +97,7 @@ pub fn fill(error: &FillError) -> Problem {
 }
 
 /// Something that was there is gone.
-pub fn gone(tried: &str) -> Problem {
+pub(super) fn gone(tried: &str) -> Problem {
     Problem {
         tried: tried.to_owned(),
         cause: "it was there when the plan was made, and is gone".to_owned(),
@@ -107,7 +107,7 @@ pub fn gone(tried: &str) -> Problem {
 }
 
 /// Between plan and apply something changed that was not shown.
-pub fn plan_is_stale(part: &PartId) -> Problem {
+pub(super) fn plan_is_stale(part: &PartId) -> Problem {
     Problem {
         tried: "apply the plan that was shown".to_owned(),
         cause: format!("{} would now be another object than the one shown", part.0),
@@ -117,7 +117,7 @@ pub fn plan_is_stale(part: &PartId) -> Problem {
 }
 
 /// A problem of Microsoft Graph or sign-in.
-pub fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
+pub(super) fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
     let (remedy, kind) = match error.lacks_right() {
         Some(right) => (right.to_string(), ProblemKind::NotPermitted),
         None if error.is_not_permitted() => {
@@ -130,7 +130,7 @@ pub fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
 }
 
 /// Discovery could not finish.
-pub fn discover(error: &cluster::DiscoverError) -> Problem {
+pub(super) fn discover(error: &cluster::DiscoverError) -> Problem {
     let kind = if error.lacks_right().is_some() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
     Problem {
         tried: "find out what the cluster has".to_owned(),

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 /// The registration as it is live, and what it should be.
 #[derive(Clone, Debug)]
-pub struct Live {
+pub(super) struct Live {
     unique_name: String,
     desired: Desired,
     credential_name: String,
@@ -36,12 +36,16 @@ pub struct Live {
 
 impl Live {
     /// The application, once there is one.
-    pub fn application(&self) -> Option<&Application> {
+    pub(super) fn application(&self) -> Option<&Application> {
         self.application.as_ref()
     }
 
     /// The client secret that our Secret holds, if Entra still knows it and it has not expired.
-    pub fn usable_client_secret<'a>(&self, vault: &'a Vault, at: &(String, String)) -> Option<(&'a str, &'a Secret)> {
+    pub(super) fn usable_client_secret<'a>(
+        &self,
+        vault: &'a Vault,
+        at: &(String, String),
+    ) -> Option<(&'a str, &'a Secret)> {
         let (key_id, value) = vault.client_secret(&at.0, &at.1)?;
         let credentials = &self.application.as_ref()?.password_credentials;
         let known = credentials.iter().find(|credential| credential.key_id.eq_ignore_ascii_case(key_id))?;
@@ -83,7 +87,7 @@ impl Live {
 }
 
 /// Reads the registration that `parts` want.
-pub async fn read(target: &Target, parts: &[Part]) -> Result<Live, Problem> {
+pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Problem> {
     let mut live = wanted(parts);
     let session = &target.session;
     live.application = session
@@ -164,7 +168,7 @@ fn wanted(parts: &[Part]) -> Live {
 }
 
 /// What would be done to a step of the registration, and what would change.
-pub fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) {
+pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) {
     let live = &seen.registration;
     match part {
         RegistrationPart::Application { .. } => {

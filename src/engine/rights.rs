@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Blocks every step that the caller may not carry out.
-pub async fn block_what_is_denied(target: &Target, steps: &mut [Step]) -> Result<(), Problem> {
+pub(super) async fn block_what_is_denied(target: &Target, steps: &mut [Step]) -> Result<(), Problem> {
     let mut steps_by_question: BTreeMap<AccessQuestion, Vec<usize>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         for question in questions(step) {

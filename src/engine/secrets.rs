@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// On the Secret that holds it: which credential of the registration the client secret is (its key id, no secret).
-pub const KEY_ID_ANNOTATION: &str = "gatewright.dev/client-secret-key-id";
+pub(super) const KEY_ID_ANNOTATION: &str = "gatewright.dev/client-secret-key-id";
 /// On the Secret that holds it: when the client secret expires, RFC 3339.
-pub const EXPIRES_ANNOTATION: &str = "gatewright.dev/client-secret-expires";
+pub(super) const EXPIRES_ANNOTATION: &str = "gatewright.dev/client-secret-expires";
 
 /// A client secret that Entra has just made.
 #[derive(Clone, Debug)]
-pub struct NewClientSecret {
+pub(super) struct NewClientSecret {
     /// The value.
     pub value: Secret,
     /// Its key id.
@@ -26,7 +26,7 @@ pub struct NewClientSecret {
 
 /// Why a Secret can't be filled.
 #[derive(Debug, thiserror::Error)]
-pub enum FillError {
+pub(super) enum FillError {
     /// See [`NoRandomness`].
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -56,13 +56,13 @@ struct Stored {
 
 /// The values of our Secrets, by name. All of an installation's Secrets are in the application's namespace.
 #[derive(Clone, Debug, Default)]
-pub struct Vault {
+pub(super) struct Vault {
     stored: BTreeMap<String, Stored>,
 }
 
 impl Vault {
     /// Takes in a Secret as the cluster has it.
-    pub fn remember(&mut self, live: &Value) {
+    pub(super) fn remember(&mut self, live: &Value) {
         let Some(name) = live.pointer("/metadata/name").and_then(Value::as_str) else { return };
         let values = live.get("data").and_then(Value::as_object).into_iter().flatten().filter_map(|(key, value)| {
             let bytes = STANDARD.decode(value.as_str()?).ok()?;
@@ -78,18 +78,18 @@ impl Vault {
     }
 
     /// The key id and the value of the client secret that Secret `name` holds under `key`.
-    pub fn client_secret(&self, name: &str, key: &str) -> Option<(&str, &Secret)> {
+    pub(super) fn client_secret(&self, name: &str, key: &str) -> Option<(&str, &Secret)> {
         let stored = self.stored.get(name)?;
         Some((stored.annotations.get(KEY_ID_ANNOTATION)?, stored.values.get(key)?))
     }
 
     /// When the client secret that Secret `name` holds expires.
-    pub fn client_secret_expires(&self, name: &str) -> Option<jiff::Timestamp> {
+    pub(super) fn client_secret_expires(&self, name: &str) -> Option<jiff::Timestamp> {
         self.stored.get(name)?.annotations.get(EXPIRES_ANNOTATION)?.parse().ok()
     }
 
     /// Puts a new client secret in the place of the one that Secret `name` holds under `key`.
-    pub fn replace_client_secret(&mut self, name: &str, key: &str, new: &NewClientSecret) {
+    pub(super) fn replace_client_secret(&mut self, name: &str, key: &str, new: &NewClientSecret) {
         let stored = self.stored.entry(name.to_owned()).or_default();
         stored.values.insert(key.to_owned(), new.value.clone());
         stored.annotations.insert(KEY_ID_ANNOTATION.to_owned(), new.key_id.clone());
@@ -97,7 +97,7 @@ impl Vault {
     }
 
     /// Whether every key of `manifest` has a value already, and what it copies has one too.
-    pub fn is_complete(&self, manifest: &Manifest) -> bool {
+    pub(super) fn is_complete(&self, manifest: &Manifest) -> bool {
         let name = manifest_name(manifest);
         manifest.secrets.iter().all(|(key, source)| match source {
             SecretValue::SameAs { secret, key: from } => self.holds(name, key) && self.holds(secret, from),
@@ -110,7 +110,7 @@ impl Vault {
     }
 
     /// `manifest` with its values: those that are there are kept, random ones are made, copies follow what they copy.
-    pub fn fill(&mut self, manifest: &Manifest) -> Result<Value, FillError> {
+    pub(super) fn fill(&mut self, manifest: &Manifest) -> Result<Value, FillError> {
         let name = manifest_name(manifest).to_owned();
         for (key, source) in &manifest.secrets {
             let present = self.stored.get(&name).and_then(|stored| stored.values.get(key));
@@ -153,7 +153,7 @@ impl Vault {
     }
 
     /// For each Secret, a fingerprint over all its values.
-    pub fn fingerprints(&self) -> BTreeMap<String, Fingerprint> {
+    pub(super) fn fingerprints(&self) -> BTreeMap<String, Fingerprint> {
         self.stored
             .iter()
             .map(|(name, stored)| {

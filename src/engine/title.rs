@@ -5,7 +5,7 @@ use crate::blueprint::{GrantResource, Part, PartBody, RegistrationPart};
 use serde_json::Value;
 
 /// The name of `part` for people.
-pub fn of(part: &Part) -> Title {
+pub(super) fn of(part: &Part) -> Title {
     match &part.body {
         PartBody::Manifest(manifest) => of_object(&manifest.object),
         PartBody::MeshProvider(provider) => {
@@ -17,7 +17,7 @@ pub fn of(part: &Part) -> Title {
 }
 
 /// The name of an object for people.
-pub fn of_object(object: &Value) -> Title {
+pub(super) fn of_object(object: &Value) -> Title {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let name = text("/metadata/name").unwrap_or("?");
     let name = text("/metadata/namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
