@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
     /// Which requests.
-    #[serde(default)]
+    #[serde(default, rename = "match")]
     pub when: When,
     /// What happens.
     pub then: Then,

@@ -270,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn given_a_refusal_when_it_strikes_then_nothing_changes_and_its_headers_come() {
         let folder = tempfile::tempdir().unwrap();
-        let faults = "\n- when: {nth: 2}\n  then: {fail: {status: 429, headers: {Retry-After: '7'}}}";
+        let faults = "\n- match: {nth: 2}\n  then: {fail: {status: 429, headers: {Retry-After: '7'}}}";
         let counter = Counter::start(Server::Graph, faults, StopCaller::default(), folder.path());
         assert_eq!(counter.post().await.unwrap(), 200);
         let refused = counter.client.post(&counter.url).send().await.unwrap();
@@ -283,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn given_cuts_when_they_strike_then_only_the_one_after_has_taken_effect() {
         let folder = tempfile::tempdir().unwrap();
-        let faults = "\n- when: {nth: 1}\n  then: {cut: before}\n- when: {nth: 2}\n  then: {cut: after}";
+        let faults = "\n- match: {nth: 1}\n  then: {cut: before}\n- match: {nth: 2}\n  then: {cut: after}";
         let counter = Counter::start(Server::Kubernetes, faults, StopCaller::default(), folder.path());
         let asked = || counter.client.post(&counter.url).bearer_auth("right").send();
         assert!(asked().await.is_err());

@@ -25,6 +25,7 @@ pub mod world;
 pub use conditions::ConditionsError;
 pub use gate::StopCaller;
 pub use ground::{Ground, GroundError, GroundOptions};
+pub use journal::{Entry, Journal, Server};
 pub use scenario::{Scenario, scenarios};
 pub use serve::{ServeOptions, reset, serve};
 pub use state::{StateError, StatePlace, usual_folder};

@@ -242,7 +242,7 @@ mod tests {
     fn given_a_file_when_named_by_its_path_then_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.yaml");
-        std::fs::write(&path, "title: t\nabout: a\nfaults:\n- when: {server: graph, nth: 3}\n  then: {stop: after}\n")
+        std::fs::write(&path, "title: t\nabout: a\nfaults:\n- match: {server: graph, nth: 3}\n  then: {stop: after}\n")
             .unwrap();
         let scenario = Scenario::named(path.to_str().unwrap()).unwrap();
         assert_eq!((scenario.name.as_str(), scenario.faults.len()), ("mine", 1));

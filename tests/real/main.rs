@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
 
 mod azure_cli;
+mod kubectl;
 mod parts;
