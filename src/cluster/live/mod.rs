@@ -225,6 +225,10 @@ impl Cluster {
         let pods: Api<Pod> = Api::namespaced(self.inner.client.clone(), &pod.namespace);
         let forward = match self.call(attempt, pods.portforward(&pod.name, &[ADMIN_PORT])).await {
             Err(Error::Refused { status: 404, .. }) => return Err(failed("it is gone".to_owned())),
+            // A pod that is not scheduled or not running is refused with 400.
+            Err(Error::Invalid { causes, .. }) => {
+                return Err(failed(causes.first().map(ToString::to_string).unwrap_or_default()));
+            }
             other => other?,
         };
         let mut forward = AbortedWhenDropped(forward);

@@ -260,3 +260,20 @@ async fn given_no_right_to_forward_ports_then_the_right_is_named() {
     let error = cluster.live_configuration(&pod()).await.unwrap_err();
     assert_eq!(error.lacks_right().unwrap().resource, "pods/portforward");
 }
+
+#[tokio::test]
+async fn given_a_pod_that_is_gone_or_not_running_then_the_next_look_may_find_its_successor() {
+    let path = "GET /api/v1/namespaces/myapp/pods/myapp-1/portforward";
+    let gone = test_server::failure(
+        404,
+        "NotFound",
+        "pods \"myapp-1\" not found",
+        &json!({"name": "myapp-1", "kind": "pods"}),
+    );
+    let unscheduled = test_server::failure(400, "BadRequest", "pod myapp-1 does not have a host assigned", &json!({}));
+    for (status, body) in [(404, gone), (400, unscheduled)] {
+        let (cluster, _) = test_server::TestServer::default().answer(path, status, body).connect().await;
+        let error = cluster.live_configuration(&pod()).await.unwrap_err();
+        assert!(error.may_pass(), "{error:?}");
+    }
+}
