@@ -5,3 +5,4 @@
 mod azure_cli;
 mod kubectl;
 mod parts;
+mod served;
