@@ -319,7 +319,7 @@ async fn given_wrong_authorize_requests_when_they_are_opened_then_the_page_or_th
             .await;
     assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST);
     assert!(elsewhere.text.contains("AADSTS50011") && !elsewhere.headers.contains_key("location"));
-    let nobody = page(&own.tenant, &format!("{base}&client_id={}&redirect_uri={CALLBACK_ENCODED}", ROLE_ID)).await;
+    let nobody = page(&own.tenant, &format!("{base}&client_id={ROLE_ID}&redirect_uri={CALLBACK_ENCODED}")).await;
     assert!(nobody.text.contains("AADSTS700016"), "{}", nobody.text);
     let unknown = sent_back(&own.authorize("&scope=openid+Nonsense.Read&login_hint=alice%40example.com").await);
     assert!(unknown["error_description"].starts_with("AADSTS650053"), "{unknown:?}");
