@@ -7,7 +7,7 @@ use super::{
     Key, Request, Segment, application_rules, created, credentials, entity, federated_credentials, merge, query,
 };
 use crate::practice::tenant::Core;
-use crate::practice::tenant::directory::{Application, Directory, Grant, Properties, after, written};
+use crate::practice::tenant::directory::{Application, Directory, Properties, after, written};
 use crate::practice::tenant::reply::Reply;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -226,37 +226,4 @@ fn delete(core: &mut Core, request: &Request<'_>, at: usize) -> Result<Reply, Gr
     }
     core.changed = true;
     Ok(Reply::nothing())
-}
-
-/// Consents for everybody: adds the scopes to the grant between the two, or makes it.
-pub(in crate::practice::tenant) fn write_grant(
-    directory: &mut Directory,
-    client_id: &str,
-    resource_id: &str,
-    scopes: &[String],
-) {
-    let existing = directory
-        .grants
-        .iter_mut()
-        .find(|it| it.consent_type == "AllPrincipals" && it.client_id == client_id && it.resource_id == resource_id);
-    let add = |held: &str| {
-        let mut all: Vec<&str> = held.split_whitespace().collect();
-        for scope in scopes {
-            if !all.contains(&scope.as_str()) {
-                all.push(scope);
-            }
-        }
-        all.join(" ")
-    };
-    match existing {
-        Some(grant) => grant.scope = add(&grant.scope),
-        None => directory.grants.push(Grant {
-            id: super::grants::id_of(client_id, resource_id, None),
-            client_id: client_id.to_owned(),
-            consent_type: "AllPrincipals".into(),
-            principal_id: None,
-            resource_id: resource_id.to_owned(),
-            scope: add(""),
-        }),
-    }
 }

@@ -69,6 +69,39 @@ pub(super) fn id_of(client_id: &str, resource_id: &str, principal_id: Option<&st
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Consents for everybody: adds the scopes to the grant between the two, or makes it.
+pub(in crate::practice::tenant) fn write_grant(
+    directory: &mut Directory,
+    client_id: &str,
+    resource_id: &str,
+    scopes: &[String],
+) {
+    let existing = directory
+        .grants
+        .iter_mut()
+        .find(|it| it.consent_type == "AllPrincipals" && it.client_id == client_id && it.resource_id == resource_id);
+    let add = |held: &str| {
+        let mut all: Vec<&str> = held.split_whitespace().collect();
+        for scope in scopes {
+            if !all.contains(&scope.as_str()) {
+                all.push(scope);
+            }
+        }
+        all.join(" ")
+    };
+    match existing {
+        Some(grant) => grant.scope = add(&grant.scope),
+        None => directory.grants.push(Grant {
+            id: id_of(client_id, resource_id, None),
+            client_id: client_id.to_owned(),
+            consent_type: "AllPrincipals".into(),
+            principal_id: None,
+            resource_id: resource_id.to_owned(),
+            scope: add(""),
+        }),
+    }
+}
+
 fn create(core: &mut Core, request: &Request<'_>) -> Result<Reply, GraphError> {
     request.caller.demand(core, Right::Consent, false)?;
     let body = request.body(&GRANT)?;

@@ -15,8 +15,9 @@ mod role_assignments;
 mod service_principals;
 mod shape;
 
-pub(super) use applications::{new_application_properties, write_grant};
+pub(super) use applications::new_application_properties;
 pub(super) use credentials::new_secret_text;
+pub(super) use grants::write_grant;
 pub(super) use service_principals::names as service_principal_names;
 
 use super::directory::{Properties, written};
