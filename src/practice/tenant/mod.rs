@@ -3,9 +3,9 @@
 //! It is as strict as the real one: unknown properties, missing rights, enabled permissions, taken names, secrets that have
 //! not reached the token endpoint yet are refused with the same status, code and words (domain.md 1 and 2).
 //!
-//! What it does not imitate: passwords, multi-factor and conditional access; `$batch`, `$expand`, `$search` and delta queries; the
-//! version 1 endpoints beyond their metadata and keys;
-//! the signature of a federated credential's token; certificates as credentials; throttling (a scenario adds that from outside).
+//! What it does not imitate: passwords, multi-factor and conditional access; the version 1 endpoints beyond their metadata and
+//! keys; the signature of a federated credential's token; certificates as credentials; `slow_down` for devices; `$batch`,
+//! `$expand`, `$search` and delta queries; throttling (a scenario adds that from outside).
 
 mod directory;
 mod graph;
