@@ -1,7 +1,10 @@
 //! The admin port itself: HTTP/1.1 over a stream into the pod.
 
 use super::{ADMIN_PORT, config_dump, proxy_version};
-use crate::practice::edge::{Edge, workload::Workload};
+use crate::practice::{
+    cluster::PortForward,
+    edge::{Edge, workload::Workload},
+};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -14,6 +17,14 @@ use tokio::io::DuplexStream;
 const BUFFER: usize = 64 * 1024;
 
 impl Edge {
+    /// What answers the cluster's port forwards. It does not keep the edge alive, for the cluster keeps it.
+    pub fn port_forward(&self) -> PortForward {
+        let weak = std::sync::Arc::downgrade(&self.0);
+        PortForward(std::sync::Arc::new(move |namespace, pod, port| {
+            weak.upgrade().and_then(|inner| Edge(inner).connect(namespace, pod, port))
+        }))
+    }
+
     /// Connects to a port of a pod from inside it, where only the proxy's admin port is imitated. Must be called on a runtime.
     pub fn connect(&self, namespace: &str, pod: &str, port: u16) -> Option<DuplexStream> {
         if port != ADMIN_PORT {
