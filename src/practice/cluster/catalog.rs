@@ -9,6 +9,7 @@ use std::{
 
 /// A kind that is served.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "the kind's own field of that name is what Kubernetes calls it")]
 pub(super) struct Kind {
     /// The API group; the core group is the empty text.
     pub(super) group: String,

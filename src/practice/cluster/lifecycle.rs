@@ -2,7 +2,7 @@
 
 use super::{
     catalog::Kind,
-    state::State,
+    state::{State, holds_back},
     status::ApiError,
     store::Key,
     write::{metadata_of, now},
@@ -69,7 +69,7 @@ pub(super) fn delete(
     if let Some(extra) = extra {
         add_finalizer(&mut leaving, extra);
     }
-    if !state.holds_back(&leaving) {
+    if !holds_back(&leaving) {
         if options.dry_run {
             return Ok(Deleted::Gone(live));
         }
@@ -226,7 +226,7 @@ fn carry_out(state: &mut State, work: &Work) {
             }
         }
     }
-    if is_leaving(&object) && !state.holds_back(&object) {
+    if is_leaving(&object) && !holds_back(&object) {
         state.store.remove(key);
     } else {
         state.store.put(key.clone(), object);

@@ -88,7 +88,7 @@ const UNOWNED: [&[&str]; 11] = [
 ];
 
 /// Drops what nobody owns, and what the endpoint does not write: `status` for the object itself, all but `status` for that.
-fn ownable(mut set: FieldSet, endpoint: &Endpoint) -> FieldSet {
+fn ownable(mut set: FieldSet, endpoint: Endpoint) -> FieldSet {
     for path in UNOWNED {
         set.forget(path);
     }
@@ -173,7 +173,7 @@ impl Owners {
     }
 
     /// Everything that is there belongs to nobody we know: objects from before there was any bookkeeping.
-    fn adopt(&mut self, schema: &Schema, live: &Value, api_version: &str, endpoint: &Endpoint, now: &str) {
+    fn adopt(&mut self, schema: &Schema, live: &Value, api_version: &str, endpoint: Endpoint, now: &str) {
         let writer = Writer {
             manager: "before-first-apply".to_owned(),
             operation: Operation::Update,
@@ -210,7 +210,7 @@ impl Owners {
         live: &Value,
         new: &Value,
         writer: &Writer,
-        endpoint: &Endpoint,
+        endpoint: Endpoint,
         now: &str,
     ) {
         let mut comparison = compare(schema, live, new);
@@ -274,7 +274,7 @@ pub(super) struct Apply<'a> {
     /// Whether to take fields from others.
     pub(super) force: bool,
     /// Which part is written.
-    pub(super) endpoint: &'a Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Whether the object exists.
     pub(super) exists: bool,
     /// Now, in RFC 3339.

@@ -39,7 +39,7 @@ pub use status::{About, ApiError, Cause};
 
 use catalog::{Catalog, Kind, split_api_version};
 use managed::Endpoint;
-use serde_json::{Value, json};
+use serde_json::Value;
 use state::State;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -147,9 +147,8 @@ impl Cluster {
         name: &str,
         status: Value,
     ) -> Result<Value, ApiError> {
-        let body = json!({ "status": status });
         self.change(manager, (group, kind), namespace, name, Endpoint::Status, move |mut live| {
-            live["status"] = body["status"].clone();
+            live["status"] = status;
             live
         })
     }

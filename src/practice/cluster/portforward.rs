@@ -50,7 +50,7 @@ pub(super) async fn serve(
             return Err(ApiError::forbidden(&asked.kind, "portforward", &pod, Some(&namespace), verb, user));
         }
     }
-    let ports = ports(parts)?;
+    let wanted = ports(parts)?;
     let live = cluster.state().existing(&asked.kind, &namespace, &pod)?;
     let phase = live.pointer("/status/phase").and_then(serde_json::Value::as_str).unwrap_or("Pending").to_owned();
     if phase != "Running" {
@@ -63,7 +63,7 @@ pub(super) async fn serve(
         .map_err(|_| ApiError::bad_request("Upgrade request required"))?;
     let handler = cluster.port_forward();
     Ok(upgrade.protocols([PROTOCOL]).on_upgrade(move |socket| async move {
-        let streams = ports
+        let streams = wanted
             .into_iter()
             .map(|port| (port, handler.as_ref().and_then(|handler| (handler.0)(&namespace, &pod, port))))
             .collect();

@@ -3,18 +3,17 @@
 use super::{
     catalog::Kind,
     state::State,
-    status::{ApiError, Cause, invalid, required},
+    status::{Cause, invalid, required},
     validate::{LABEL_RULE, is_label},
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Allocates what the server allocates: cluster addresses and node ports.
-pub(super) fn prepare(state: &State, kind: &Kind, live: Option<&Value>, object: &mut Value) -> Result<(), ApiError> {
+pub(super) fn prepare(state: &State, kind: &Kind, live: Option<&Value>, object: &mut Value) {
     if (kind.group.as_str(), kind.kind.as_str()) == ("", "Service") {
         allocate_for_service(state, kind, live, object);
     }
-    Ok(())
 }
 
 fn allocate_for_service(state: &State, kind: &Kind, live: Option<&Value>, object: &mut Value) {
@@ -247,8 +246,7 @@ fn service(live: Option<&Value>, object: &Value) -> Vec<Cause> {
 fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let selector = &object["spec"]["selector"];
-    if let Some(live) = live.filter(|live| live["spec"]["selector"] != *selector) {
-        let _shown_is_the_new_one = live;
+    if live.is_some_and(|live| live["spec"]["selector"] != *selector) {
         causes.push(immutable("spec.selector", selector));
     }
     let empty = selector

@@ -47,14 +47,6 @@ impl State {
         Ok(())
     }
 
-    /// Whether an object that is to go is held back by its finalizers.
-    pub(super) fn holds_back(&self, object: &Value) -> bool {
-        let some =
-            |pointer: &str| object.pointer(pointer).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        let is_namespace = object["kind"] == "Namespace" && object["apiVersion"] == "v1";
-        some("/metadata/finalizers") || (is_namespace && some("/spec/finalizers"))
-    }
-
     /// Takes an object out.
     pub(super) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
         let gone = self.store.remove(key);
@@ -70,4 +62,11 @@ impl State {
             self.collection_is_due |= super::lifecycle::has_work(self);
         }
     }
+}
+
+/// Whether an object that is to go is held back by its finalizers.
+pub(super) fn holds_back(object: &Value) -> bool {
+    let some = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let is_namespace = object["kind"] == "Namespace" && object["apiVersion"] == "v1";
+    some("/metadata/finalizers") || (is_namespace && some("/spec/finalizers"))
 }

@@ -52,7 +52,7 @@ pub(super) struct Change {
     /// The revision it made.
     pub(super) revision: u64,
     /// What happened.
-    pub(super) change: ChangeType,
+    pub(super) what: ChangeType,
     /// To which object.
     pub(super) key: Key,
     /// The object after the change, or as it was last when it was deleted.
@@ -106,8 +106,8 @@ impl Store {
         set_revision(&mut object, self.revision);
         let object = Arc::new(object);
         let before = self.objects.insert(key.clone(), object.clone());
-        let change = if before.is_some() { ChangeType::Modified } else { ChangeType::Added };
-        self.remember(Change { revision: self.revision, change, key, object: object.clone(), before });
+        let what = if before.is_some() { ChangeType::Modified } else { ChangeType::Added };
+        self.remember(Change { revision: self.revision, what, key, object: object.clone(), before });
         object
     }
 
@@ -120,7 +120,7 @@ impl Store {
         let object = Arc::new(last);
         self.remember(Change {
             revision: self.revision,
-            change: ChangeType::Deleted,
+            what: ChangeType::Deleted,
             key: key.clone(),
             object: object.clone(),
             before: Some(before),
@@ -208,7 +208,7 @@ mod tests {
         store.put(key("a"), object("a"));
         store.put(key("b"), object("b"));
         store.remove(&key("a"));
-        let told: Vec<_> = store.since(1).unwrap().map(|change| (change.change, change.key.name.clone())).collect();
+        let told: Vec<_> = store.since(1).unwrap().map(|change| (change.what, change.key.name.clone())).collect();
         assert_eq!(told, [(ChangeType::Added, "b".to_owned()), (ChangeType::Deleted, "a".to_owned())]);
     }
 

@@ -65,7 +65,7 @@ fn text(object: &Value, pointer: &str) -> String {
     }
 }
 
-fn or_none(text: String) -> Value {
+fn or_none(text: &str) -> Value {
     if text.is_empty() { json!("<none>") } else { json!(text) }
 }
 
@@ -170,7 +170,7 @@ fn service_ports(service: &Value) -> Value {
             format!("{}{node}/{}", port["port"], port["protocol"].as_str().unwrap_or("TCP"))
         })
         .collect();
-    or_none(ports.join(","))
+    or_none(&ports.join(","))
 }
 
 fn columns_of(kind: &Kind) -> Vec<Column> {
@@ -256,7 +256,7 @@ fn core_columns(kind: &Kind) -> Vec<Column> {
         "ServiceAccount" => vec![column("Secrets", |item| json!(entries(item, "/secrets")))],
         "Service" => vec![
             column("Type", |item| json!(text(item, "/spec/type"))),
-            column("Cluster-IP", |item| or_none(text(item, "/spec/clusterIP"))),
+            column("Cluster-IP", |item| or_none(&text(item, "/spec/clusterIP"))),
             column("External-IP", service_address),
             column("Port(s)", service_ports),
         ],
@@ -265,8 +265,8 @@ fn core_columns(kind: &Kind) -> Vec<Column> {
             column("Status", pod_status),
             column("Restarts", pod_restarts),
             column("Age", age),
-            wide("IP", |item| or_none(text(item, "/status/podIP"))),
-            wide("Node", |item| or_none(text(item, "/spec/nodeName"))),
+            wide("IP", |item| or_none(&text(item, "/status/podIP"))),
+            wide("Node", |item| or_none(&text(item, "/spec/nodeName"))),
         ],
         "Event" => vec![
             column("Last Seen", |item| json!(since(&text(item, "/lastTimestamp")))),

@@ -95,8 +95,7 @@ fn fits(scalar: Scalar, value: &Value) -> bool {
 
 fn wanted_type(shape: &Shape) -> &'static str {
     match shape {
-        Shape::Any => "object",
-        Shape::Struct { .. } | Shape::Map { .. } => "object",
+        Shape::Any | Shape::Struct { .. } | Shape::Map { .. } => "object",
         Shape::List { .. } => "array",
         Shape::Scalar(Scalar::Integer) => "integer",
         Shape::Scalar(Scalar::Number) => "number",
@@ -340,8 +339,8 @@ pub(super) const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of 
 /// Whether a text is a DNS label as RFC 1123 has it, whatever its length.
 pub(super) fn is_label(text: &str) -> bool {
     let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    text.as_bytes().first().is_some_and(|byte| alphanumeric(byte))
-        && text.as_bytes().last().is_some_and(|byte| alphanumeric(byte))
+    text.as_bytes().first().is_some_and(alphanumeric)
+        && text.as_bytes().last().is_some_and(alphanumeric)
         && text.bytes().all(|byte| alphanumeric(&byte) || byte == b'-')
 }
 

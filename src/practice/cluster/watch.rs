@@ -16,9 +16,9 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 use tokio::{sync::watch::Receiver, time::Instant};
 
 /// How often a quiet watch is told how far it is, as by the real server.
-const BOOKMARK_INTERVAL: Duration = Duration::from_mins(1);
+const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a watch lasts that does not say; the real server takes a random time from here to twice this.
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 struct Watch {
     cluster: Cluster,
@@ -155,7 +155,7 @@ impl Watch {
     /// An object that comes to be meant is added for this watch, one that no longer is deleted.
     fn tell(&mut self, change: &Change) {
         let before = change.before.as_ref().is_some_and(|before| self.selection.includes(before));
-        let after = change.change != ChangeType::Deleted && self.selection.includes(&change.object);
+        let after = change.what != ChangeType::Deleted && self.selection.includes(&change.object);
         match (before, after) {
             (false, true) => self.push("ADDED", &change.object),
             (true, true) => self.push("MODIFIED", &change.object),

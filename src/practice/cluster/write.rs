@@ -6,7 +6,7 @@ use super::{
     defaults,
     managed::{Apply, Endpoint, Operation, Owners, Writer},
     rules,
-    state::State,
+    state::{State, holds_back},
     status::ApiError,
     store::Key,
     validate, webhooks,
@@ -131,8 +131,8 @@ pub(super) fn create(
     let mut owners = Owners::default();
     let empty = skeleton(&target);
     let writer = options.writer(&target, Operation::Update);
-    owners.update(&target.kind.schema, &empty, &object, &writer, &options.endpoint, &now());
-    finish(state, &target, options, None, object, owners, warnings)
+    owners.update(&target.kind.schema, &empty, &object, &writer, options.endpoint, &now());
+    finish(state, &target, options, None, object, &owners, warnings)
 }
 
 /// Puts an object in the place of the one that is there.
@@ -202,8 +202,8 @@ fn update(
         _ => Owners::of(live),
     };
     let writer = options.writer(target, Operation::Update);
-    owners.update(&target.kind.schema, live, &object, &writer, &options.endpoint, &now());
-    finish(state, target, options, Some(live), object, owners, warnings)
+    owners.update(&target.kind.schema, live, &object, &writer, options.endpoint, &now());
+    finish(state, target, options, Some(live), object, &owners, warnings)
 }
 
 fn check_preconditions(target: &Target, live: &Value, object: &Value) -> Result<(), ApiError> {
@@ -253,14 +253,14 @@ pub(super) fn apply(
     let applied = applied_part(applied, target, options.endpoint);
     let writer = options.writer(target, Operation::Apply);
     let mut owners = Owners::of(&base);
-    let request = Apply { writer: &writer, force, endpoint: &options.endpoint, exists: live.is_some(), now: &now() };
+    let request = Apply { writer: &writer, force, endpoint: options.endpoint, exists: live.is_some(), now: &now() };
     let mut object = owners.apply(&target.kind.schema, &base, &applied, &request)?;
     match &live {
         Some(live) => carry_over(target, live, &mut object, options.endpoint),
         None => state.must_accept_new_content(&target.kind, &target.namespace, &target.name)?,
     }
     defaults::fill_in(&target.kind, &mut object);
-    finish(state, target, options, live.as_ref(), object, owners, Vec::new())
+    finish(state, target, options, live.as_ref(), object, &owners, Vec::new())
 }
 
 /// What of an applied object the endpoint writes.
@@ -408,7 +408,7 @@ fn finish(
     options: &Options,
     live: Option<&Arc<Value>>,
     mut object: Value,
-    owners: Owners,
+    owners: &Owners,
     mut warnings: Vec<String>,
 ) -> Result<Outcome, ApiError> {
     let kind = &target.kind;
@@ -419,7 +419,7 @@ fn finish(
         }
         stamp(&target, &mut object);
     }
-    rules::prepare(state, kind, live.map(AsRef::as_ref), &mut object)?;
+    rules::prepare(state, kind, live.map(AsRef::as_ref), &mut object);
     number_generation(kind, live.map(AsRef::as_ref), &mut object);
     let causes = validate::violations(kind, &object, options.endpoint == Endpoint::Status);
     let causes = if causes.is_empty() { rules::violations(kind, live.map(AsRef::as_ref), &object) } else { causes };
@@ -429,7 +429,7 @@ fn finish(
     if options.endpoint != Endpoint::Status {
         warnings.extend(webhooks::admit(kind, &object)?);
     }
-    set_owners(&mut object, live.map(AsRef::as_ref), &owners);
+    set_owners(&mut object, live.map(AsRef::as_ref), owners);
     let stored = in_version(&object, kind, kind.versions.first().map_or("v1", String::as_str));
     let created = live.is_none();
     let result = commit(state, &target, options, live, stored);
@@ -457,7 +457,7 @@ fn commit(
         return Arc::new(stored);
     }
     let leaving = stored.pointer("/metadata/deletionTimestamp").is_some();
-    if leaving && !state.holds_back(&stored) {
+    if leaving && !holds_back(&stored) {
         return state.remove(&key).unwrap_or_else(|| Arc::new(stored));
     }
     let stored = state.store.put(key, stored);

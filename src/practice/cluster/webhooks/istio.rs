@@ -331,7 +331,7 @@ fn header_operations(operations: Option<&Value>, verdict: &mut Verdict) {
         removed.map(|name| (name, true)).chain(set.map(|name| (name.as_str(), false))).collect();
     for (name, is_removed) in names {
         let pseudo = name.starts_with(':') || (is_removed && name.eq_ignore_ascii_case("host"));
-        if pseudo && !(name == ":authority" && !is_removed) {
+        if pseudo && (is_removed || name != ":authority") {
             verdict.refuse(format!("invalid header {name:?}: header cannot have \"Host\" or start with \":\""));
         }
         let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
@@ -397,7 +397,7 @@ fn gateway_server(server: &Value, verdict: &mut Verdict) {
     };
     let redirects = tls["httpsRedirect"] == true;
     verdict.refuse_if(
-        !encrypted && !(redirects && tls.as_object().is_some_and(|tls| tls.len() == 1)),
+        !encrypted && (!redirects || tls.as_object().is_none_or(|tls| tls.len() != 1)),
         "server cannot have TLS settings for non HTTPS/TLS ports",
     );
     verdict.refuse_if(encrypted && redirects, "tls.httpsRedirect should only be used with http servers");
