@@ -8,6 +8,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 /// How long a credential plugin may take; it may have to ask a token service.
 const CREDENTIAL_PLUGIN_BUDGET: Duration = Duration::from_secs(60);
 
+/// How long the network may take to reach the server; the library's 30 s are long for someone who forgot their VPN.
+const CONNECT_BUDGET: Duration = Duration::from_secs(10);
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -115,6 +118,7 @@ async fn from_file(file: Kubeconfig, context: Option<&str>) -> Result<(Config, S
         // kube 5.0 matches NO_PROXY against the proxy's own URL instead of the cluster's.
         config.proxy_url = Matcher::from_env().intercept(&config.cluster_url).map(|proxy| proxy.uri().clone());
     }
+    config.connect_timeout = Some(CONNECT_BUDGET);
     if let Some(plugin) = config.auth_info.exec.as_mut() {
         // A plugin that inherits the terminal writes across our screen, at every refresh of its token.
         plugin.interactive_mode = Some(ExecInteractiveMode::Never);

@@ -310,14 +310,19 @@ impl<'a> Document<'a> {
         Ok(yaml.lines().flat_map(|line| [margin.as_str(), line, self.line_end]).collect())
     }
 
-    /// The document with `count` lines from `at` on replaced by `added`.
+    /// The document with `count` lines from `at` on replaced by `added`. It ends as it ended, with a line end or without:
+    /// Helm writes mesh configurations without.
     fn spliced(&self, at: usize, count: usize, added: &str) -> String {
+        let ended = self.lines.last().is_none_or(|line| line.ends_with('\n'));
         let mut text = self.lines.get(..at).unwrap_or_default().concat();
         if !added.is_empty() && !text.is_empty() && !text.ends_with('\n') {
             text.push_str(self.line_end);
         }
         text.push_str(added);
         text.push_str(&self.lines.get(at + count..).unwrap_or_default().concat());
+        if !ended && let Some(shorter) = text.strip_suffix(self.line_end) {
+            text.truncate(shorter.len());
+        }
         text
     }
 }

@@ -41,7 +41,7 @@ fn cases() -> Vec<(&'static str, String, String)> {
         (
             "no newline at the end",
             "accessLogFile: /dev/stdout".into(),
-            format!("accessLogFile: /dev/stdout\n{key}{}", entry(0)),
+            format!("accessLogFile: /dev/stdout\n{key}{}", entry(0).trim_end()),
         ),
         ("a comment at the end", "a: 1\n# about nothing\n".into(), format!("a: 1\n# about nothing\n{key}{}", entry(0))),
         ("an empty list", "a: 1\nextensionProviders: []\nb: 2\n".into(), format!("a: 1\n{key}{}b: 2\n", entry(0))),
@@ -114,7 +114,7 @@ fn given_our_entry_when_it_is_removed_then_the_document_means_what_it_meant() {
         }
         assert_eq!(left, right, "{name}: {after}");
         let had_list = before.contains("extension");
-        if !had_list && (before.is_empty() || before.ends_with('\n')) {
+        if !had_list {
             assert_eq!(after, before, "{name}");
         }
     }
@@ -230,9 +230,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_document_with_our_entry_and_without_it_again_is_the_same_to_the_byte(mesh in mesh()) {
-        let before = serde_saphyr::to_string(&mesh).unwrap();
-        prop_assume!(mesh != json!({}) && before.ends_with('\n'));
+    fn any_document_with_our_entry_and_without_it_again_is_the_same_to_the_byte(mesh in mesh(), trimmed in any::<bool>()) {
+        let mut before = serde_saphyr::to_string(&mesh).unwrap();
+        let trimming = before.trim_end_matches('\n').to_owned();
+        if trimmed && serde_saphyr::from_str::<Value>(&trimming).is_ok_and(|same| same == mesh) {
+            before = trimming;
+        }
+        prop_assume!(mesh != json!({}));
         let with = insert_provider(&before, &ours()).unwrap();
         prop_assert_eq!(provider(&with, "gatewright-myapp-myapp").unwrap(), Some(ours()));
         prop_assert_eq!(insert_provider(&with, &ours()).unwrap(), with.clone());
