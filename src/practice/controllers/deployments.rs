@@ -102,11 +102,11 @@ impl Controllers {
     /// One step: as many new pods as the surge allows, and as few old ones as availability allows.
     fn roll(&self, deployment: &Value, wanted: usize, new: &Set, old: &[Set]) {
         let recreate = text(deployment, "/spec/strategy/type") == "Recreate";
-        let share = |key: &str, up: bool| {
+        let allowed = |key: &str, up: bool| {
             let value = deployment.pointer(&format!("/spec/strategy/rollingUpdate/{key}"));
             portion(value, wanted, up)
         };
-        let (surge, unavailable) = (share("maxSurge", true), share("maxUnavailable", false));
+        let (surge, unavailable) = (allowed("maxSurge", true), allowed("maxUnavailable", false));
         let (surge, unavailable) = if surge == 0 && unavailable == 0 { (0, 1) } else { (surge, unavailable) };
         let old_pods: usize = old.iter().map(|set| set.pods.len()).sum();
         let old_wanted: usize = old.iter().map(Set::wanted).sum();

@@ -17,8 +17,7 @@ pub(super) fn wanted(objects: &dyn Objects, namespace: &Value, pod: &Value) -> b
     let own = label(pod, "sidecar.istio.io/inject").or_else(|| annotation(pod, "sidecar.istio.io/inject"));
     match (own, label(namespace, "istio-injection"), label(namespace, "istio.io/rev")) {
         (Some("false"), _, _) | (_, Some("disabled"), _) => false,
-        (_, Some("enabled"), _) => true,
-        (Some("true"), None, None) => true,
+        (_, Some("enabled"), _) | (Some("true"), None, None) => true,
         (_, _, Some(revision)) => revisions(objects).iter().any(|known| known == revision),
         _ => false,
     }

@@ -150,10 +150,9 @@ impl Controllers {
     fn order(&mut self, order: &Value) {
         let uid = text(order, "/metadata/uid").to_owned();
         match text(order, "/status/state") {
-            "valid" | "invalid" | "errored" | "expired" => {}
             "" if self.clock.due(format!("{uid} order"), TO_ORDER) => self.open(order),
-            "" => {}
-            _ => self.watch_challenges(order, &uid),
+            "pending" => self.watch_challenges(order, &uid),
+            _ => {}
         }
     }
 
@@ -169,7 +168,7 @@ impl Controllers {
             dns.map(|solver| (solver, "DNS-01")).or(http.map(|solver| (solver, "HTTP-01")))
         };
         let server = issuer.as_ref().map(|issuer| text(issuer, "/spec/acme/server")).unwrap_or_default();
-        let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
+        let authority = server.rsplit_once('/').map_or(server, |(base, _)| base);
         let mut authorizations = Vec::new();
         for dns_name in texts(order, "/spec/dnsNames") {
             let (bare, wildcard) = dns_name.strip_prefix("*.").map_or((dns_name, false), |bare| (bare, true));
@@ -182,8 +181,8 @@ impl Controllers {
                 return;
             };
             let token = hash(&format!("{} {dns_name}", text(order, "/metadata/uid")), 24);
-            let url = format!("{base}/acme/chall/{token}");
-            let authorization = format!("{base}/acme/authz/{token}");
+            let url = format!("{authority}/acme/chall/{token}");
+            let authorization = format!("{authority}/acme/authz/{token}");
             authorizations.push(json!({
                 "url": authorization, "identifier": bare, "wildcard": wildcard, "initialState": "pending",
                 "challenges": [{"type": kind.to_ascii_lowercase(), "token": token, "url": url}],
@@ -207,7 +206,7 @@ impl Controllers {
         let id = hash(text(order, "/metadata/uid"), 12);
         let status = json!({
             "state": "pending", "authorizations": authorizations,
-            "url": format!("{base}/acme/order/1/{id}"), "finalizeURL": format!("{base}/acme/finalize/1/{id}"),
+            "url": format!("{authority}/acme/order/1/{id}"), "finalizeURL": format!("{authority}/acme/finalize/1/{id}"),
         });
         self.status(ORDER, order, status);
     }

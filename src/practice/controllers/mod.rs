@@ -97,7 +97,7 @@ impl Controllers {
                 changes.mark_unchanged();
                 let next = self.settle().await;
                 tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
+                    woken = changes.changed() => if woken.is_err() { return },
                     () = sleep_until(next) => {}
                 }
             }

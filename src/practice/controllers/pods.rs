@@ -135,7 +135,7 @@ impl Controllers {
                 self.say(KUBELET, pod, "Warning", "Failed", &format!("Error: {message}"));
             }
             Fate::Waiting { message, .. } if !message.is_empty() => {
-                self.say(KUBELET, pod, "Warning", "FailedMount", message)
+                self.say(KUBELET, pod, "Warning", "FailedMount", message);
             }
             Fate::Crashed { .. } => {
                 let message = format!(

@@ -230,12 +230,7 @@ spec: {acme: {server: 'https://acme.example.com/directory', privateKeySecretRef:
     let issuing = condition(&certificate, "Issuing");
     assert_eq!(issuing["reason"], "Failed", "{certificate}");
     assert!(issuing["message"].as_str().unwrap().contains("no configured challenge solvers"));
-    put(
-        &cluster,
-        &CERTIFICATE
-            .replace("kind: ClusterIssuer", "kind: ClusterIssuer")
-            .replace("letsencrypt-production", "letsencrypt-staging"),
-    );
+    put(&cluster, &CERTIFICATE.replace("letsencrypt-production", "letsencrypt-staging"));
     controllers.settle().await;
     let certificate = cluster.get("cert-manager.io", "Certificate", Some("istio-system"), "myapp").unwrap();
     assert_eq!(condition(&certificate, "Ready")["status"], "True", "another issuer is tried: {certificate}");

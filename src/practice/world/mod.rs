@@ -24,7 +24,7 @@ pub enum WorldError {
         /// The object's name.
         name: String,
         /// What the cluster said.
-        cause: ApiError,
+        cause: Box<ApiError>,
     },
 }
 
@@ -42,7 +42,11 @@ pub fn seed(cluster: &Cluster) -> Result<(), WorldError> {
     for object in healthy()? {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (kind, name) = (text("/kind"), text("/metadata/name"));
-        cluster.create_or_replace(MANAGER, object).map_err(|cause| WorldError::Refused { kind, name, cause })?;
+        cluster.create_or_replace(MANAGER, object).map_err(|cause| WorldError::Refused {
+            kind,
+            name,
+            cause: Box::new(cause),
+        })?;
     }
     Ok(())
 }

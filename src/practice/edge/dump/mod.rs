@@ -140,7 +140,7 @@ fn secrets(source: &Source<'_>) -> Value {
     })
 }
 
-fn listener(name: &str, port: u16, chains: Vec<Value>) -> Value {
+fn listener(name: &str, port: u16, chains: &[Value]) -> Value {
     json!({
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
         "name": name,
@@ -150,7 +150,7 @@ fn listener(name: &str, port: u16, chains: Vec<Value>) -> Value {
 }
 
 /// One way in that speaks HTTP.
-fn chain(name: &str, matches: Value, manager: Value) -> Value {
+fn chain(name: &str, matches: &Value, manager: &Value) -> Value {
     json!({
         "filter_chain_match": matches,
         "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
@@ -187,19 +187,20 @@ fn sidecar_listeners(source: &Source<'_>) -> Vec<Value> {
     let mut chains = vec![
         chain(
             "virtualInbound-catchall-http",
-            json!({"transport_protocol": "tls", "application_protocols": ["istio-http/1.0", "istio-http/1.1", "istio-h2"]}),
-            inbound("InboundPassthroughCluster", None),
+            &json!({"transport_protocol": "tls", "application_protocols": ["istio-http/1.0", "istio-http/1.1", "istio-h2"]}),
+            &inbound("InboundPassthroughCluster", None),
         ),
         chain(
             "virtualInbound-catchall-http",
-            json!({"transport_protocol": "raw_buffer", "application_protocols": ["http/1.1", "h2c"]}),
-            inbound("InboundPassthroughCluster", None),
+            &json!({"transport_protocol": "raw_buffer", "application_protocols": ["http/1.1", "h2c"]}),
+            &inbound("InboundPassthroughCluster", None),
         ),
     ];
     for (port, http) in inbound_ports(source) {
         if http {
             let matches = json!({"destination_port": port, "transport_protocol": "tls"});
-            chains.push(chain(&format!("0.0.0.0_{port}"), matches, inbound(&format!("inbound|{port}||"), Some(port))));
+            let manager = inbound(&format!("inbound|{port}||"), Some(port));
+            chains.push(chain(&format!("0.0.0.0_{port}"), &matches, &manager));
         } else {
             chains.push(json!({
                 "filter_chain_match": {"destination_port": port, "transport_protocol": "tls"},
@@ -208,7 +209,7 @@ fn sidecar_listeners(source: &Source<'_>) -> Vec<Value> {
             }));
         }
     }
-    vec![listener("virtualOutbound", 15001, Vec::new()), listener("virtualInbound", 15006, chains)]
+    vec![listener("virtualOutbound", 15001, &[]), listener("virtualInbound", 15006, &chains)]
 }
 
 /// The container ports that Services lead to, each with whether it speaks HTTP.
@@ -243,7 +244,7 @@ fn gateway(source: &Source<'_>) -> (Vec<Value>, Vec<Value>) {
     let filters = filters::http_filters(source);
     let chains: Vec<Value> = servers.iter().map(|server| gateway_chain(server, &filters)).collect();
     let listeners =
-        if chains.is_empty() { Vec::new() } else { vec![listener(&format!("0.0.0.0_{target}"), target, chains)] };
+        if chains.is_empty() { Vec::new() } else { vec![listener(&format!("0.0.0.0_{target}"), target, &chains)] };
     let routes = servers.iter().map(|server| route_table(source, server)).collect();
     (listeners, routes)
 }
@@ -260,7 +261,7 @@ fn gateway_chain(server: &Server, filters: &Value) -> Value {
         "normalize_path": true,
         "forward_client_cert_details": "SANITIZE_SET",
     });
-    let mut chain = chain(&server.route_name(), matches, manager);
+    let mut chain = chain(&server.route_name(), &matches, &manager);
     chain["transport_socket"] = json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
