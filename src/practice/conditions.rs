@@ -1,7 +1,7 @@
 //! Puts what a scenario says into the tenant and the cluster, and takes back what an earlier one had put there.
 
 use super::cluster::{ApiError, Cluster};
-use super::scenario::{ForeignObject, IssuerTrouble, Outbound, Scenario};
+use super::scenario::{ClusterConditions, ForeignObject, IssuerTrouble, Outbound, Scenario};
 use super::tenant::{Replication, Settings};
 use super::timings::Timings;
 use serde_json::{Value, json};
@@ -32,15 +32,19 @@ pub(super) fn settings(scenario: &Scenario, timings: Timings) -> Settings {
     settings
 }
 
-/// Puts the scenario's conditions into the cluster. `previous` names the scenario it was under before, if any: what is
-/// changed once stays changed while the scenario stays, so that whoever mends it has mended it.
-pub(super) fn put(cluster: &Cluster, scenario: &Scenario, previous: Option<&str>) -> Result<(), ConditionsError> {
+/// Puts the scenario's conditions into the cluster, where `previous` were put before, if any: what is changed once is not
+/// changed again while the conditions are the same, so that whoever mends it has mended it.
+pub(super) fn put(
+    cluster: &Cluster,
+    scenario: &Scenario,
+    previous: Option<&ClusterConditions>,
+) -> Result<(), ConditionsError> {
     let conditions = &scenario.cluster;
     cluster.deny(conditions.denied.clone());
     for group in &conditions.missing_groups {
         cluster.forbid_group(group);
     }
-    if previous == Some(scenario.name.as_str()) {
+    if previous == Some(conditions) {
         return Ok(());
     }
     let refused = |what: String| {

@@ -3,6 +3,7 @@
 use super::authority::{Authority, AuthorityError};
 use super::cluster::Cluster;
 use super::conditions::{self, ConditionsError};
+use super::controllers::Controllers;
 use super::directory::{Cloud, Pointers};
 use super::edge::Edge;
 use super::faults::Faults;
@@ -11,14 +12,19 @@ use super::gate::{Gate, Shared, StopCaller};
 use super::journal::{Journal, Server};
 use super::keeper::{Half, Keeper};
 use super::listeners::{Listeners, PortError, Served};
-use super::scenario::{Scenario, ScenarioError};
-use super::state::{CLUSTER, FRAME, Frame, Ports, StateError, StatePlace, Store, TENANT};
+use super::scenario::{ClusterConditions, Scenario, ScenarioError};
+use super::state::{CLUSTER, Frame, Ports, StateError, StatePlace, Store, TENANT};
 use super::tenant::{PipelineSignIn, Tenant, TenantError};
 use super::timings::Timings;
+use super::world::{self, WorldError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long a deleted namespace's contents and a deleted owner's possessions stay, where things take time.
+const COLLECTION: Duration = Duration::from_millis(800);
 
 /// How a ground is to start.
 #[derive(Debug)]
@@ -63,6 +69,9 @@ pub enum GroundError {
     /// Its tenant can't be made or brought back.
     #[error(transparent)]
     Tenant(#[from] TenantError),
+    /// Its world can't be made.
+    #[error(transparent)]
+    World(#[from] Box<WorldError>),
     /// Its scenario can't be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -124,58 +133,89 @@ impl Drop for Directory {
     }
 }
 
-impl Ground {
-    /// Starts everything; when this returns, every server answers and the files that point at them are written.
-    pub async fn start(options: GroundOptions) -> Result<Self, GroundError> {
-        let GroundOptions { scenario, state, timings, ports, stop } = options;
-        let timings = scenario.timings.unwrap_or(timings);
-        let directory = Directory::of(&state);
+/// What stays the same from one ground on the same state to the next.
+struct Lasting {
+    store: Store,
+    /// What a scenario put into the cluster before, if there was one.
+    previous: Option<ClusterConditions>,
+    authority: Authority,
+    listeners: Listeners,
+    ports: Ports,
+    kubernetes_token: String,
+}
+
+impl Lasting {
+    /// Takes what was kept, and makes what was not.
+    async fn open(state: &StatePlace, wanted: Option<Ports>) -> Result<Self, GroundError> {
         let store = open(state.clone()).await?;
         let kept = store.frame()?;
         let authority = match &kept {
             Some(frame) => Authority::restore(&frame.authority)?,
             None => Authority::generate()?,
         };
-        let listeners = match (ports.or(kept.as_ref().map(|frame| frame.ports)), &state) {
+        let listeners = match (wanted.or(kept.as_ref().map(|frame| frame.ports)), state) {
             (Some(ports), _) => Listeners::at(ports)?,
             (None, StatePlace::Folder(_)) => Listeners::lasting()?,
             (None, StatePlace::Memory) => Listeners::passing()?,
         };
         let ports = listeners.ports()?;
-        let token = kept.as_ref().map_or_else(new_token, |frame| frame.kubernetes_token.clone());
+        let (kubernetes_token, previous) =
+            kept.map_or_else(|| (new_token(), None), |frame| (frame.kubernetes_token, Some(frame.conditions)));
+        Ok(Self { store, previous, authority, listeners, ports, kubernetes_token })
+    }
 
-        let tenant = tenant(&store, &scenario, timings)?;
-        let cluster = store.value(CLUSTER)?.map_or_else(Cluster::new, |kept| Cluster::restore(&kept));
-        conditions::put(&cluster, &scenario, kept.as_ref().map(|frame| frame.scenario.as_str()))?;
-        let frame = Frame::new(&scenario.name, ports, authority.keep(), token.clone());
-        store.write(FRAME, || &frame)?;
+    fn frame(&self, scenario: &Scenario) -> Frame {
+        Frame::new(scenario.cluster.clone(), self.ports, self.authority.keep(), self.kubernetes_token.clone())
+    }
 
-        let pipeline = tenant.pipeline();
-        let pointers = Pointers {
-            ports,
-            certificate_authority: authority.certificate_pem().to_owned(),
-            kubernetes_token: token.clone(),
+    fn pointers(&self, pipeline: PipelineSignIn) -> Pointers {
+        Pointers {
+            ports: self.ports,
+            certificate_authority: self.authority.certificate_pem().to_owned(),
+            kubernetes_token: self.kubernetes_token.clone(),
             tenant_id: pipeline.tenant_id,
             client_id: pipeline.client_id,
             client_secret: pipeline.client_secret,
-        };
+        }
+    }
+}
+
+impl Ground {
+    /// Starts everything; when this returns, every server answers and the files that point at them are written.
+    pub async fn start(options: GroundOptions) -> Result<Self, GroundError> {
+        let GroundOptions { scenario, state, timings, ports, stop } = options;
+        let timings = scenario.timings.unwrap_or(timings);
+        let directory = Directory::of(&state);
+        let lasting = Lasting::open(&state, ports).await?;
+        let tenant = tenant(&lasting.store, &scenario, timings)?;
+        let cluster = cluster(&lasting.store)?;
+        conditions::put(&cluster, &scenario, lasting.previous.as_ref())?;
+
+        let pointers = lasting.pointers(tenant.pipeline());
         let cloud = pointers.cloud(directory.path());
         tenant.set_base_urls(&cloud.sign_in, &cloud.graph, &cloud.resource_manager);
-
+        cluster.set_collection_delay(timings.delay(COLLECTION));
         let edge = Edge::new(cluster.clone(), &tenant);
-        let keeper = keeper(store, &tenant, &cluster);
+        let (authority, images) = (lasting.authority.clone(), scenario.cluster.images.clone());
+        let mut controllers = Controllers::new(cluster.clone(), edge.clone(), authority.clone(), images, timings);
+        controllers.begin().await;
+
+        let frame = lasting.frame(&scenario);
+        let keeper = keeper(lasting.store, &tenant, &cluster);
+        // The frame comes last: without it, whatever else is there is a start that was not finished.
         keeper.keep()?;
+        keeper.keep_frame(&frame)?;
         let shared = Arc::new(Shared {
             journal: Journal::default(),
             faults: Faults::new(scenario.faults.clone()),
             keeper: keeper.clone(),
             stop,
-            kubernetes_token: token,
+            kubernetes_token: lasting.kubernetes_token,
         });
         let halves = Parts { authority, tenant, cluster, edge };
-        let served = serve(listeners, &halves, &shared)?;
+        let served = serve(lasting.listeners, &halves, &shared)?;
         let end = CancellationToken::new();
-        let tasks = vec![tokio::spawn(keeper.run(end.clone()))];
+        let tasks = vec![tokio::spawn(keeper.run(end.clone())), tokio::spawn(controllers.run(end.clone()))];
         pointers.write(directory.path())?;
         Ok(Self { parts: halves, shared, end, served, tasks, directory, pointers, scenario })
     }
@@ -299,6 +339,16 @@ fn tenant(store: &Store, scenario: &Scenario, timings: Timings) -> Result<Tenant
         Some(kept) => Tenant::restore(settings, &kept)?,
         None => Tenant::new(settings)?,
     })
+}
+
+/// The cluster that was kept, or a healthy world.
+fn cluster(store: &Store) -> Result<Cluster, GroundError> {
+    if let Some(kept) = store.value(CLUSTER)? {
+        return Ok(Cluster::restore(&kept));
+    }
+    let cluster = Cluster::new();
+    world::seed(&cluster).map_err(Box::new)?;
+    Ok(cluster)
 }
 
 fn keeper(store: Store, tenant: &Tenant, cluster: &Cluster) -> Keeper {

@@ -1,6 +1,6 @@
 //! Keeps the tenant and the cluster on disk while they change.
 
-use super::state::{StateError, Store};
+use super::state::{FRAME, Frame, StateError, Store};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,6 +58,11 @@ impl Keeper {
     pub(super) fn keep(&self) -> Result<(), StateError> {
         self.cluster.keep(&self.store)?;
         self.tenant.keep(&self.store)
+    }
+
+    /// Writes down what frames the two halves.
+    pub(super) fn keep_frame(&self, frame: &Frame) -> Result<(), StateError> {
+        self.store.write(FRAME, || frame)
     }
 
     /// Writes down what changes without a request, until told to end.

@@ -4,6 +4,7 @@
 //! last state that was answered for. (A power cut is not guarded against: it is practice.)
 
 use super::authority::KeptAuthority;
+use super::scenario::ClusterConditions;
 use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -35,8 +36,8 @@ pub enum StatePlace {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Frame {
     pub(super) version: u32,
-    /// The scenario whose conditions were put into the cluster last.
-    pub(super) scenario: String,
+    /// What a scenario put into the cluster last.
+    pub(super) conditions: ClusterConditions,
     pub(super) ports: Ports,
     pub(super) authority: KeptAuthority,
     /// What the Kubernetes API takes as the caller's token.
@@ -99,8 +100,13 @@ pub enum StateError {
 }
 
 impl Frame {
-    pub(super) fn new(scenario: &str, ports: Ports, authority: KeptAuthority, kubernetes_token: String) -> Self {
-        Self { version: VERSION, scenario: scenario.to_owned(), ports, authority, kubernetes_token }
+    pub(super) fn new(
+        conditions: ClusterConditions,
+        ports: Ports,
+        authority: KeptAuthority,
+        kubernetes_token: String,
+    ) -> Self {
+        Self { version: VERSION, conditions, ports, authority, kubernetes_token }
     }
 }
 

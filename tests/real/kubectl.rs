@@ -60,6 +60,29 @@ async fn applies(kubectl: &Kubectl<'_>, text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn given_the_ground_when_kubectl_reads_then_it_shows_objects_and_tables() {
+    for program in kubectls() {
+        let ground = ground().await;
+        let kubectl = Kubectl::new(&program, &ground);
+        assert!(kubectl.succeeds(&["version"], "").await.contains("Server Version"));
+        let table = kubectl.succeeds(&["get", "namespaces"], "").await;
+        assert!(table.starts_with("NAME") && table.contains("STATUS") && table.contains("istio-system"), "{table}");
+        let yaml = kubectl.succeeds(&["get", "namespace", "istio-system", "-o", "yaml"], "").await;
+        assert!(yaml.contains("kind: Namespace") && yaml.contains("uid:"), "{yaml}");
+        let wide = kubectl.succeeds(&["get", "pods", "-A", "-o", "wide"], "").await;
+        assert!(wide.contains("istiod") && wide.contains("READY"), "{wide}");
+        let issuers = kubectl.succeeds(&["get", "clusterissuers"], "").await;
+        assert!(issuers.contains("letsencrypt-production"), "{issuers}");
+        let names =
+            kubectl.succeeds(&["get", "deploy", "-n", "istio-system", "-l", "app=istiod", "-o", "name"], "").await;
+        assert!(names.contains("deployment.apps/istiod"), "{names}");
+        kubectl.is_refused(&["get", "namespace", "nowhere"], "", r#"namespaces "nowhere" not found"#).await;
+        kubectl.is_refused(&["get", "teapots"], "", r#"the server doesn't have a resource type "teapots""#).await;
+        ground.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn given_objects_when_kubectl_applies_them_twice_then_diff_sees_nothing_until_one_changes() {
     for program in kubectls() {
         let ground = ground().await;
@@ -85,6 +108,49 @@ async fn given_objects_when_kubectl_applies_them_twice_then_diff_sees_nothing_un
         assert_eq!(other.code, Some(1), "{other:?}");
         assert!(other.out.contains("-  colour: blue") && other.out.contains("+  colour: green"), "{other:?}");
         assert_eq!(kubectl.succeeds(&version, "").await, before, "a diff is not a change");
+        ground.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_deployment_when_kubectl_waits_then_it_sees_the_controllers_at_work() {
+    for program in kubectls() {
+        let ground = ground().await;
+        let kubectl = Kubectl::new(&program, &ground);
+        applies(&kubectl, OBJECTS).await;
+        let status = ["rollout", "status", "deployment/web", "-n", "elsewhere", "--timeout=30s"];
+        let said = kubectl.succeeds(&status, "").await;
+        assert!(said.contains("successfully rolled out"), "{said}");
+        let wait = ["wait", "--for=condition=Available", "deployment/web", "-n", "elsewhere", "--timeout=30s"];
+        assert!(kubectl.succeeds(&wait, "").await.contains("condition met"));
+        let pods = ["wait", "--for=condition=Ready", "pod", "-l", "app=web", "-n", "elsewhere", "--timeout=30s"];
+        assert_eq!(kubectl.succeeds(&pods, "").await.matches("condition met").count(), 2);
+        kubectl.succeeds(&["rollout", "restart", "deployment/web", "-n", "elsewhere"], "").await;
+        let said = kubectl.succeeds(&status, "").await;
+        assert!(said.contains("successfully rolled out"), "{said}");
+        ground.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_objects_when_kubectl_deletes_them_then_they_and_what_hangs_on_them_are_gone() {
+    for program in kubectls() {
+        let ground = ground().await;
+        let kubectl = Kubectl::new(&program, &ground);
+        applies(&kubectl, OBJECTS).await;
+        kubectl.succeeds(&["rollout", "status", "deployment/web", "-n", "elsewhere", "--timeout=30s"], "").await;
+        let (namespace, contents) = OBJECTS.split_once("---\n").unwrap();
+        let delete = ["delete", "-f", "-", "--timeout=30s"];
+        let said = kubectl.succeeds(&delete, contents).await;
+        assert!(said.contains(r#"deployment.apps "web" deleted"#), "{said}");
+        let pods = kubectl.succeeds(&["get", "pods", "-n", "elsewhere", "-l", "app=web", "-o", "name"], "").await;
+        assert_eq!(pods, "", "pods go with their deployment");
+        applies(&kubectl, OBJECTS).await;
+        let said = kubectl.succeeds(&delete, namespace).await;
+        assert!(said.contains(r#"namespace "elsewhere" deleted"#), "{said}");
+        kubectl.is_refused(&["get", "namespace", "elsewhere"], "", "not found").await;
+        let pods = kubectl.succeeds(&["get", "pods", "-A", "-l", "app=web", "-o", "name"], "").await;
+        assert_eq!(pods, "");
         ground.stop().await.unwrap();
     }
 }
