@@ -9,6 +9,7 @@
 
 mod catalog;
 mod defaults;
+mod definitions;
 mod discovery;
 mod fields;
 mod http;
@@ -69,7 +70,7 @@ impl Default for Cluster {
 }
 
 impl Cluster {
-    /// A cluster with nothing in it, not even a namespace.
+    /// A cluster with nothing in it but the definitions of its custom kinds, not even a namespace.
     pub fn new() -> Self {
         Self::with(Store::default())
     }
@@ -81,8 +82,11 @@ impl Cluster {
 
     fn with(store: Store) -> Self {
         let catalog = Catalog::embedded();
-        let revision = store.revision();
-        let state = State { catalog: catalog.clone(), store, ..State::default() };
+        let mut state = State { catalog: catalog.clone(), store, ..State::default() };
+        definitions::install(&mut state);
+        // What a former process left to be collected has waited long enough.
+        lifecycle::collect(&mut state);
+        let revision = state.store.revision();
         let (changes, _) = tokio::sync::watch::channel(revision);
         let inner = Inner { catalog, state: Mutex::new(state), port_forward: Mutex::new(None), changes };
         Self { inner: Arc::new(inner) }
@@ -212,9 +216,14 @@ impl Cluster {
         self.state().denied = rules;
     }
 
-    /// Has an API group be as if its CustomResourceDefinitions were not installed.
+    /// Has an API group be as if its CustomResourceDefinitions were not installed; objects of it go.
     pub fn forbid_group(&self, group: &str) {
-        self.state().absent_groups.insert(group.to_owned());
+        let mut state = self.state();
+        state.absent_groups.insert(group.to_owned());
+        definitions::uninstall(&mut state, group);
+        let revision = state.store.revision();
+        drop(state);
+        self.tell(revision);
     }
 
     /// Forgets the history of changes, so that watches from before now are told `410 Gone`.

@@ -124,10 +124,19 @@ fn metadata(kind: &Kind, object: &Value) -> Vec<Cause> {
             causes.push(invalid(path, name, &format!("must be no more than {most} characters")));
         }
     }
-    let maps = [("labels", "/metadata/labels"), ("annotations", "/metadata/annotations")];
-    for (what, pointer) in maps {
-        for (key, value) in object.pointer(pointer).and_then(Value::as_object).into_iter().flatten() {
-            let path = format!("metadata.{what}");
+    causes.extend(labels_and_annotations(object, "metadata"));
+    causes
+}
+
+/// Keys and values of the labels and annotations below a path of the object.
+fn labels_and_annotations(object: &Value, path: &str) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let pointer = path.replace('.', "/");
+    for what in ["labels", "annotations"] {
+        let path = format!("{path}.{what}");
+        for (key, value) in
+            object.pointer(&format!("/{pointer}/{what}")).and_then(Value::as_object).into_iter().flatten()
+        {
             if !is_qualified_name(key) {
                 causes.push(invalid(&path, &json!(key), QUALIFIED_RULE));
             }
@@ -172,6 +181,16 @@ fn data_keys(object: &Value) -> Vec<Cause> {
     .collect()
 }
 
+/// A megabyte is the most that fits.
+fn too_large(object: &Value) -> Option<Cause> {
+    const MOST: usize = 1_048_576;
+    let values =
+        |key: &str| object[key].as_object().into_iter().flatten().map(|(_, value)| value.as_str().map_or(0, str::len));
+    let size: usize = values("data").chain(values("binaryData")).sum();
+    let message = format!("Too long: may not be more than {MOST} bytes");
+    (size > MOST).then(|| Cause { reason: "FieldValueTooLong", message, field: String::new() })
+}
+
 fn kept_if_immutable(live: Option<&Value>, object: &Value, keys: &[&str]) -> Vec<Cause> {
     let Some(live) = live.filter(|live| live["immutable"] == true) else { return Vec::new() };
     let mut causes = Vec::new();
@@ -189,6 +208,7 @@ fn forbidden(field: impl Into<String>, why: &str) -> Cause {
 
 fn config_map(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = data_keys(object);
+    causes.extend(too_large(object));
     causes.extend(kept_if_immutable(live, object, &["data", "binaryData"]));
     causes
 }
@@ -199,6 +219,7 @@ fn immutable(field: impl Into<String>, value: &Value) -> Cause {
 
 fn secret(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = data_keys(object);
+    causes.extend(too_large(object));
     if live.is_some_and(|live| live["type"] != object["type"]) {
         causes.push(immutable("type", &object["type"]));
     }
@@ -260,6 +281,7 @@ fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     if wanted.into_iter().any(|(key, value)| labels.get(key) != Some(value)) {
         causes.push(invalid("spec.template.metadata.labels", &labels, "`selector` does not match template `labels`"));
     }
+    causes.extend(labels_and_annotations(object, "spec.template.metadata"));
     causes.extend(pod_spec(object.pointer("/spec/template/spec"), "spec.template.spec"));
     let restart = object.pointer("/spec/template/spec/restartPolicy");
     if let Some(policy) = restart.filter(|policy| *policy != "Always") {

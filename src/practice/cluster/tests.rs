@@ -144,8 +144,8 @@ impl Caller {
         self.send("PUT", path, "application/json", &object.to_string()).await
     }
 
-    async fn merge(&self, path: &str, patch: &Value) -> Answer {
-        self.send("PATCH", path, "application/merge-patch+json", &patch.to_string()).await
+    async fn merge(&self, at: &str, patch: &Value) -> Answer {
+        self.send("PATCH", at, "application/merge-patch+json", &patch.to_string()).await
     }
 
     /// Server-side apply of YAML.

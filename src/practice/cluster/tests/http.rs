@@ -291,10 +291,10 @@ async fn given_a_group_that_is_not_installed_when_asked_for_then_it_is_nowhere()
 async fn given_deletions_when_asked_for_then_preconditions_and_policies_hold() {
     let caller = Caller::new();
     let (_, owner) = caller.post(CONFIG_MAPS, &config("owner", &json!({}))).await;
-    let mut owned = config("dependent", &json!({}));
-    owned["metadata"]["ownerReferences"] =
+    let mut dependent = config("dependent", &json!({}));
+    dependent["metadata"]["ownerReferences"] =
         json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}]);
-    caller.post(CONFIG_MAPS, &owned).await;
+    caller.post(CONFIG_MAPS, &dependent).await;
     let path = format!("{CONFIG_MAPS}/owner");
     let wrong = json!({"preconditions": {"uid": "another"}}).to_string();
     let (status, answer) = caller.send("DELETE", &path, "application/json", &wrong).await;
@@ -388,4 +388,27 @@ async fn given_a_sign_in_that_has_run_out_when_used_then_it_is_refused() {
         .unwrap();
     let response = Cluster::new().router().oneshot(request).await.unwrap();
     assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn given_custom_kinds_when_their_definitions_are_asked_for_then_they_are_there_unless_not_installed() {
+    let caller = Caller::new();
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualservices.networking.istio.io";
+    let (status, definition) = caller.get(path).await;
+    assert_eq!((status, &definition["status"]["storedVersions"]), (200, &json!(["v1"])));
+    caller.0.forbid_group("networking.istio.io");
+    assert_eq!(caller.get(path).await.0, 404);
+}
+
+#[tokio::test]
+async fn given_a_template_whose_labels_do_not_fit_when_written_then_it_is_refused() {
+    let caller = Caller::new();
+    let mut object = deployment();
+    object["spec"]["template"]["metadata"]["labels"]["note"] = json!("not a label!");
+    let (status, answer) = caller.post(DEPLOYMENTS, &object).await;
+    assert_eq!(status, 422);
+    assert!(
+        answer["message"].as_str().unwrap().contains("spec.template.metadata.labels: Invalid value: \"not a label!\""),
+        "{answer}"
+    );
 }
