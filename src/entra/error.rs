@@ -112,11 +112,12 @@ impl fmt::Display for MissingRight {
     }
 }
 
-/// Why Graph, or sign-in on its behalf, did not do what was asked.
+/// Why Graph, or sign-in on its behalf, did not do what was asked. Its text is [`Error::tried`], [`Error::cause`] and
+/// [`Error::remedy`] in one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A right is lacking; trying again does not help.
-    #[error("{}: not permitted ({answer}); {right}", right.doing)]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     NotPermitted {
         /// Which.
         right: Box<MissingRight>,
@@ -124,7 +125,7 @@ pub enum Error {
         answer: Answer,
     },
     /// The token is not accepted any more.
-    #[error("{doing}: the sign-in is not accepted any more ({answer}); {advice}")]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     SignInExpired {
         /// What was tried.
         doing: String,
@@ -133,7 +134,7 @@ pub enum Error {
         /// How to sign in again.
         advice: Box<str>,
     },
-    /// No token could be had.
+    /// No token could be had; says itself what to do.
     #[error("{doing}: {cause}")]
     SignIn {
         /// What was tried.
@@ -143,7 +144,7 @@ pub enum Error {
         cause: SignInError,
     },
     /// The server wants to be left alone for longer than we wait.
-    #[error("{doing}: Entra asks to wait {} s, longer than we do ({answer}); run again after that", pause.as_secs())]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Throttled {
         /// What was tried.
         doing: String,
@@ -153,7 +154,7 @@ pub enum Error {
         answer: Answer,
     },
     /// No connection, or none that lasted.
-    #[error("{doing}: {host} cannot be reached: {cause}; check the network, the proxy and the cloud, then run again")]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Unreachable {
         /// What was tried.
         doing: String,
@@ -163,7 +164,7 @@ pub enum Error {
         cause: String,
     },
     /// A request that must not be repeated got no clear answer: it may have been carried out.
-    #[error("{doing}: no clear answer ({cause}), so it may have happened or not; run again, which looks first")]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     OutcomeUnknown {
         /// What was tried.
         doing: String,
@@ -171,7 +172,7 @@ pub enum Error {
         cause: String,
     },
     /// The server stayed out of order for as long as we wait.
-    #[error("{doing}: no useful answer within {} s, at last {answer}; run again later", waited.as_secs())]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Outage {
         /// What was tried.
         doing: String,
@@ -181,10 +182,7 @@ pub enum Error {
         answer: Answer,
     },
     /// What was made did not become known in time.
-    #[error(
-        "{doing}: timed out after {} s, Entra still says {answer}; it has been seen to take longer: run again, nothing \
-         is made twice", waited.as_secs()
-    )]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     NotReplicated {
         /// What was tried.
         doing: String,
@@ -193,11 +191,8 @@ pub enum Error {
         /// The last answer.
         answer: Answer,
     },
-    /// The tenant's policy for credentials forbids it.
-    #[error(
-        "{doing}: the tenant's policy for credentials forbids it ({answer}); ask an administrator for an exemption for \
-         this application: client secrets of 30 days were refused too, or client secrets altogether"
-    )]
+    /// The tenant's policy for credentials forbids it, for 30 days too.
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     CredentialPolicy {
         /// What was tried.
         doing: String,
@@ -205,21 +200,17 @@ pub enum Error {
         answer: Answer,
     },
     /// The unique name is held by an application in the bin.
-    #[error(
-        "the application `{unique_name}` is in the tenant's bin (client id {}, object {}) and keeps its name for 30 \
-         days; restore it with `az rest --method post --url {restore}`, or delete it for good with `az rest --method \
-         delete --url {}`, then run again", deleted.app_id, deleted.id, restore.trim_end_matches("/restore")
-    )]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     SoftDeleted {
-        /// The name.
-        unique_name: String,
+        /// What was tried.
+        doing: String,
         /// The application.
         deleted: Box<super::DeletedApplication>,
-        /// Where it is restored.
-        restore: String,
+        /// Its URL in the bin.
+        url: String,
     },
     /// Any other refusal.
-    #[error("{doing}: refused ({answer}){}", advice(answer))]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Refused {
         /// What was tried.
         doing: String,
@@ -227,7 +218,7 @@ pub enum Error {
         answer: Answer,
     },
     /// What came back is not what Graph answers, or what was to be sent cannot be written.
-    #[error("{doing}: what came back is no answer of Microsoft Graph: {cause}; is a proxy answering in its place?")]
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Unreadable {
         /// What was tried.
         doing: String,
@@ -237,31 +228,109 @@ pub enum Error {
 }
 
 /// What to do about the refusals that are known (domain.md 1.2).
-fn advice(answer: &Answer) -> &'static str {
+fn remedy_for(answer: &Answer) -> &'static str {
     const KNOWN: [(&[&str], &str); 6] = [
         (
             &["CannotDeleteOrUpdateEnabledEntitlement"],
-            "; a scope or role must be disabled before it is changed: disable it in the portal, then run again",
+            "a scope or role must be disabled before it is changed: disable it in the portal, then run again",
         ),
         (
             &["HostNameNotOnVerifiedDomain", "verified domain", "nonDefaultUriAddition"],
-            "; the tenant's policy allows only api://CLIENT_ID, which is what was asked: ask an administrator",
+            "the tenant's policy allows only api://CLIENT_ID, which is what was asked: ask an administrator",
         ),
         (
             &["ObjectConflict", "same value for property"],
-            "; another application, perhaps one in the bin, holds the value: rename or delete that one for good",
+            "another application, perhaps one in the bin, holds the value: rename that one, or delete it for good",
         ),
         (
             &["Directory_QuotaExceeded", "quota"],
-            "; the caller has made as many objects as the tenant allows: delete some for good, or use another account",
+            "the caller has made as many objects as the tenant allows: delete some for good, or use another account",
         ),
-        (&["AADSTS7000215"], "; the client secret is wrong, or not known everywhere yet"),
-        (&["AADSTS501051"], "; the application holds no role of the one it asks for, and that one demands it"),
+        (&["AADSTS7000215"], "the client secret is wrong, or not known everywhere yet: run again, or rotate it"),
+        (
+            &["AADSTS501051"],
+            "the application holds no role of the one it asks for, which demands it: have the role assigned, then run again",
+        ),
     ];
-    KNOWN.iter().find(|(texts, _)| answer.says(texts)).map_or("", |(_, advice)| advice)
+    let known = KNOWN.iter().find(|(texts, _)| answer.says(texts)).map(|(_, remedy)| *remedy);
+    known.unwrap_or("see to that, and run again; nothing is made twice")
 }
 
 impl Error {
+    /// What was tried, such as `creating the application …`.
+    pub fn tried(&self) -> &str {
+        match self {
+            Self::NotPermitted { right, .. } => &right.doing,
+            Self::SignInExpired { doing, .. }
+            | Self::SignIn { doing, .. }
+            | Self::Throttled { doing, .. }
+            | Self::Unreachable { doing, .. }
+            | Self::OutcomeUnknown { doing, .. }
+            | Self::Outage { doing, .. }
+            | Self::NotReplicated { doing, .. }
+            | Self::CredentialPolicy { doing, .. }
+            | Self::SoftDeleted { doing, .. }
+            | Self::Refused { doing, .. }
+            | Self::Unreadable { doing, .. } => doing,
+        }
+    }
+
+    /// What came back, without what to do about it.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NotPermitted { answer, .. } => format!("not permitted ({answer})"),
+            Self::SignInExpired { answer, .. } => format!("the sign-in is not accepted any more ({answer})"),
+            Self::SignIn { cause, .. } => cause.to_string(),
+            Self::Throttled { pause, answer, .. } => {
+                format!("Entra asks to wait {} s, longer than we do ({answer})", pause.as_secs())
+            }
+            Self::Unreachable { host, cause, .. } => format!("{host} cannot be reached: {cause}"),
+            Self::OutcomeUnknown { cause, .. } => format!("no clear answer ({cause}), so it may have happened or not"),
+            Self::Outage { waited, answer, .. } => {
+                format!("no useful answer within {} s, at last {answer}", waited.as_secs())
+            }
+            Self::NotReplicated { waited, answer, .. } => {
+                format!("timed out after {} s, Entra still says {answer}", waited.as_secs())
+            }
+            Self::CredentialPolicy { answer, .. } => {
+                format!("the tenant's policy for credentials forbids it, for 30 days too ({answer})")
+            }
+            Self::SoftDeleted { deleted, .. } => format!(
+                "one that was deleted is in the tenant's bin (client id {}) and keeps the name for 30 days",
+                deleted.app_id
+            ),
+            Self::Refused { answer, .. } => format!("refused ({answer})"),
+            Self::Unreadable { cause, .. } => format!("what came back is no answer of Microsoft Graph: {cause}"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
+            Self::NotPermitted { right, .. } => return right.to_string(),
+            Self::SignInExpired { advice, .. } => advice,
+            Self::SignIn { cause, .. } if cause.is_not_permitted() => "ask an administrator, and run again",
+            Self::SignIn { .. } => "sign in again, and run again",
+            Self::Throttled { .. } => "run again after that",
+            Self::Unreachable { .. } => "check the network, the proxy and the cloud, then run again",
+            Self::OutcomeUnknown { .. } => "run again, which looks first",
+            Self::Outage { .. } => "run again later",
+            Self::NotReplicated { .. } => "it has been seen to take longer: run again, nothing is made twice",
+            Self::CredentialPolicy { .. } => {
+                "ask an administrator for an exemption for this application, then run again"
+            }
+            Self::SoftDeleted { url, .. } => {
+                return format!(
+                    "take it back with `az rest --method post --url {url}/restore`, or delete it for good with `az rest \
+                     --method delete --url {url}`, then run again"
+                );
+            }
+            Self::Refused { answer, .. } => remedy_for(answer),
+            Self::Unreadable { .. } => "see whether a proxy answers in its place, then run again",
+        };
+        remedy.to_owned()
+    }
+
     /// The right that is lacking, if that is the reason.
     pub fn lacks_right(&self) -> Option<&MissingRight> {
         match self {
@@ -339,7 +408,7 @@ mod tests {
         for code in ["CannotDeleteOrUpdateEnabledEntitlement", "HostNameNotOnVerifiedDomain", "ObjectConflict"] {
             let answer = Answer { status: 400, code: code.to_owned(), message: String::new(), request_id: None };
             let message = Error::Refused { doing: "trying".to_owned(), answer }.to_string();
-            assert!(message.contains("; "), "{message}");
+            assert!(!message.contains("see to that"), "{message}");
         }
     }
 }

@@ -107,10 +107,15 @@ impl Session {
 
     /// Makes the application, or changes it if there is one of that name, and reads it back once it can be found.
     ///
-    /// Carried out twice it does the same, so a broken connection cannot make two.
+    /// Carried out twice it does the same, so a broken connection cannot make two. A patch without a display name cannot
+    /// make one and only changes.
     pub async fn upsert_application(&self, unique_name: &str, patch: &ApplicationPatch) -> Result<Application, Error> {
         let doing = format!("creating the application `{unique_name}`");
-        let ask = || Ask::patch(by_unique_name(unique_name), doing.clone()).create_if_missing().json(patch);
+        let ask = || {
+            let ask = Ask::patch(by_unique_name(unique_name), doing.clone()).json(patch)?;
+            // Without a display name nothing can be made, so this changes what must be there.
+            Ok(if patch.display_name.is_some() { ask.create_if_missing() } else { ask })
+        };
         match self.rest.send(ask()?).await {
             Ok(_) => {}
             Err(Error::Refused { answer, .. }) if answer.says(&["same value for property uniqueName"]) => {
@@ -125,12 +130,9 @@ impl Session {
     /// The name is taken: by one in the bin, or by the one that our own first try made and that is not found yet.
     async fn application_of_the_same_name(&self, unique_name: &str, answer: super::Answer) -> Result<(), Error> {
         if let Some(deleted) = self.deleted_application(unique_name).await? {
-            let restore = self.rest.url(&format!("directory/deletedItems/{}/restore", deleted.id));
-            return Err(Error::SoftDeleted {
-                unique_name: unique_name.to_owned(),
-                deleted: Box::new(deleted),
-                restore,
-            });
+            let url = self.rest.url(&format!("directory/deletedItems/{}", deleted.id));
+            let doing = format!("creating the application `{unique_name}`");
+            return Err(Error::SoftDeleted { doing, deleted: Box::new(deleted), url });
         }
         match self.application_just_written(&by_unique_name(unique_name), unique_name).await {
             Ok(_) => Ok(()),

@@ -74,8 +74,11 @@ struct TokenAnswer {
 }
 
 /// What "not known everywhere yet" looks like at the token endpoint: a new secret (7000215), application (700016),
-/// service principal (7000229, 500011), assignment (501051).
-const NOT_YET: [u32; 5] = [7_000_215, 700_016, 7_000_229, 500_011, 501_051];
+/// service principal (7000229, 500011).
+const NOT_YET: [u32; 4] = [7_000_215, 700_016, 7_000_229, 500_011];
+
+/// The client holds no role where one is demanded: "not yet" only if one was just assigned.
+const NOT_ASSIGNED: u32 = 501_051;
 
 impl Session {
     /// Asks for a token with `client_credentials`, once. `scope` is such as `api://CLIENT_ID/.default`.
@@ -124,7 +127,7 @@ impl Session {
                     Some(role) if !probe.roles.iter().any(|held| held == role) => role_missing(role),
                     _ => return Ok(probe),
                 },
-                Err(Error::Refused { answer, .. }) if means_not_yet(&answer) => answer,
+                Err(Error::Refused { answer, .. }) if means_not_yet(&answer, role.is_some()) => answer,
                 Err(Error::Unreachable { cause, .. }) if waited + pause < patience.outage => {
                     self.observe(&WaitReason::Outage { doing, cause, pause });
                     tokio::time::sleep(pause).await;
@@ -142,8 +145,9 @@ impl Session {
     }
 }
 
-fn means_not_yet(answer: &Answer) -> bool {
-    matches!(answer.status, 429 | 500..) || aadsts(&answer.code).is_some_and(|number| NOT_YET.contains(&number))
+fn means_not_yet(answer: &Answer, role_was_assigned: bool) -> bool {
+    let not_yet = |number| NOT_YET.contains(&number) || (role_was_assigned && number == NOT_ASSIGNED);
+    matches!(answer.status, 429 | 500..) || aadsts(&answer.code).is_some_and(not_yet)
 }
 
 fn role_missing(role: &str) -> Answer {

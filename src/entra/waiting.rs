@@ -16,7 +16,7 @@ pub struct Patience {
     pub outage: Duration,
     /// For the Azure CLI to hand out a token.
     pub azure_cli: Duration,
-    /// Before the first repetition; every further one waits twice as long, up to 15 times this.
+    /// Before the first repetition; every further one waits twice as long, up to eight times this.
     pub first_pause: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Patience {
 
     /// The pause before repetition number `repetition` (from 0), with jitter so that two of us don't march in step.
     pub(super) fn pause(&self, repetition: u32) -> Duration {
-        let full = self.first_pause.saturating_mul(1 << repetition.min(4)).min(self.first_pause.saturating_mul(15));
+        let full = self.first_pause.saturating_mul(1 << repetition.min(3));
         // A random quarter less. A v4 id is random enough for that.
         let quarter = full / 4;
         let jitter = uuid::Uuid::new_v4().as_u128() % (quarter.as_micros() + 1);
@@ -120,6 +120,6 @@ mod tests {
         let pauses: Vec<_> = (0..8).map(|repetition| patience.pause(repetition)).collect();
         assert!(pauses[0] >= Duration::from_millis(750) && pauses[0] <= Duration::from_secs(1), "{pauses:?}");
         assert!(pauses[2] >= Duration::from_secs(3) && pauses[2] <= Duration::from_secs(4), "{pauses:?}");
-        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(15)), "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(8)), "{pauses:?}");
     }
 }

@@ -155,3 +155,16 @@ async fn given_a_secret_that_has_expired_when_proven_then_it_fails_at_once() {
     assert!(matches!(&error, Error::Refused { answer, .. } if answer.code == "AADSTS7000222"), "{error}");
     assert!(world.waits().is_empty());
 }
+
+#[tokio::test]
+async fn given_an_application_without_a_role_when_one_is_demanded_then_it_waits_only_if_one_was_just_assigned() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let unassigned = || aadsts("invalid_grant", 501_051, "Application is not assigned to a role for the application.");
+    world.on(&format!("POST {TOKEN_PATH}"), [unassigned()]);
+    let error = session.wait_for_token("client", &Secret::new(CANARY), "s", None).await.unwrap_err();
+    assert!(error.remedy().contains("have the role assigned"), "{error}");
+    assert!(world.waits().is_empty());
+    world.on(&format!("POST {TOKEN_PATH}"), [unassigned(), app_token(&["App.Access"])]);
+    session.wait_for_token("client", &Secret::new(CANARY), "s", Some("App.Access")).await.unwrap();
+}

@@ -86,6 +86,17 @@ async fn given_the_name_is_held_by_our_own_first_try_when_upserted_then_that_one
 }
 
 #[tokio::test]
+async fn given_a_patch_that_cannot_make_an_application_when_upserted_then_it_only_changes() {
+    let world = World::start().await;
+    let session = world.session().await;
+    world.on(&format!("PATCH {APP}"), [nothing()]);
+    world.on(&format!("GET {APP}"), [says(200, &app())]);
+    let patch = ApplicationPatch { tags: Some(scopes(&["x"])), ..Default::default() };
+    session.upsert_application(NAME, &patch).await.unwrap();
+    assert!(!world.seen(&format!("PATCH {APP}"))[0].headers.contains_key("prefer"));
+}
+
+#[tokio::test]
 async fn given_an_empty_patch_when_applied_then_nothing_is_written() {
     let world = World::start().await;
     let session = world.session().await;
