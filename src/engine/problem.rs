@@ -118,15 +118,9 @@ pub(super) fn plan_is_stale(part: &PartId) -> Problem {
 
 /// A problem of Microsoft Graph or sign-in.
 pub(super) fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
-    let (remedy, kind) = match error.lacks_right() {
-        Some(right) => (right.to_string(), ProblemKind::NotPermitted),
-        None if error.is_not_permitted() => {
-            ("ask an administrator, and run again".to_owned(), ProblemKind::NotPermitted)
-        }
-        None if error.is_sign_in_expired() => ("sign in again, and run again".to_owned(), ProblemKind::Failed),
-        None => ("run again: what is done is kept, and it goes on from here".to_owned(), ProblemKind::Failed),
-    };
-    Problem { tried: tried.to_owned(), cause: error.to_string(), remedy, kind }
+    let kind = if error.is_not_permitted() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
+    let cause = format!("{}: {}", error.tried(), error.cause());
+    Problem { tried: tried.to_owned(), cause, remedy: error.remedy(), kind }
 }
 
 /// Discovery could not finish.
