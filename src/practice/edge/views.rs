@@ -52,6 +52,14 @@ impl View {
 }
 
 impl Edge {
+    /// Whether every kind of proxy has had a push.
+    #[cfg(test)]
+    pub(super) fn has_been_pushed(&self) -> bool {
+        [&self.0.gateway, &self.0.sidecars]
+            .iter()
+            .all(|view| view.0.read().unwrap_or_else(PoisonError::into_inner).is_some())
+    }
+
     /// Pushes the cluster's changes to the proxies, each kind of proxy after its delay, until the end. Where effects are instant
     /// nothing is pushed: then proxies know what the cluster knows.
     pub async fn push_changes(&self, changes: watch::Receiver<u64>, timings: Timings, end: CancellationToken) {

@@ -375,3 +375,147 @@ async fn given_the_admin_port_of_a_pod_when_it_is_asked_over_a_stream_then_it_an
     assert!(edge.connect("myapp", "myapp-1", 80).is_none());
     assert!(edge.connect("myapp", "nobody", 15000).is_none());
 }
+
+/// Both locks at the gateway, in front of an application without a sidecar.
+fn at_the_gateway(hosts: &str) -> Fixture {
+    let mut world = world();
+    world.0.retain(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        !matches!((object["kind"].as_str().unwrap(), name), ("DestinationRule", _) | (_, "sign-in" | "token"))
+    });
+    for object in &mut world.0 {
+        if object["kind"] == "Pod" && object["metadata"]["name"] == "myapp-1" {
+            object["spec"]["initContainers"] = json!([]);
+        }
+    }
+    world.and(
+        &"
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: sign-in, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  action: CUSTOM
+  provider: {name: gatewright-myapp-myapp}
+  rules: [{to: [{operation: {hosts: HOSTS, notPaths: ['/oauth2/*']}}]}]
+"
+        .replace("HOSTS", hosts),
+    )
+}
+
+#[tokio::test]
+async fn given_the_hook_at_the_gateway_when_the_host_comes_with_a_port_then_only_a_pattern_for_it_keeps_strangers_out()
+{
+    let bare = edge(at_the_gateway(&format!("['{HOST}']")));
+    let both = edge(at_the_gateway(&format!("['{HOST}', '{HOST}:*']")));
+    assert!(!bare.anonymous_reaches_app(HOST).await);
+    let with_port = || {
+        let request = Request::get("/").header("host", format!("{HOST}:443")).body(Bytes::new()).unwrap();
+        (Client::of(HOST), request)
+    };
+    let (client, request) = with_port();
+    let answer = bare.request(&client, request).await.unwrap();
+    assert!(answer.headers().contains_key("x-practice-app"), "routing ignores the port, the policy does not");
+    let (client, request) = with_port();
+    assert_eq!(both.request(&client, request).await.unwrap().status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn given_the_hook_at_the_gateway_then_the_routes_remove_what_it_told_the_application() {
+    let edge = edge(at_the_gateway(&format!("['{HOST}', '{HOST}:*']")));
+    let answer = echoed(&send(&edge, "/", &[("authorization", &machine())]).await);
+    assert!(
+        answer["headers"].get("x-auth-request-user").is_none(),
+        "a VirtualService's removal runs in the router, after the hook: {answer}"
+    );
+}
+
+#[tokio::test]
+async fn given_a_gateway_of_its_own_for_each_host_when_a_connection_is_used_again_then_the_other_host_has_no_route() {
+    let two = PROTECTED.replace("hosts: ['*.cluster.example.com']", "hosts: [myapp.cluster.example.com]");
+    let second = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: other, namespace: myapp}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {hosts: [oauth.cluster.example.com], port: {number: 443, name: other, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: tls}}
+";
+    let edge = edge(Fixture::yaml(&two).and(second));
+    let again = Client::of("oauth.cluster.example.com");
+    assert_eq!(edge.request(&again, ask("/", &[])).await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(send(&edge, "/", &[]).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn given_a_second_application_with_its_own_provider_at_the_same_gateway_then_both_are_refused() {
+    let world = at_the_gateway(&format!("['{HOST}']"));
+    let second = "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: second, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  action: CUSTOM
+  provider: {name: second}
+  rules: [{to: [{operation: {hosts: [second.cluster.example.com]}}]}]
+";
+    let answer = send(&edge(world.and(second)), "/", &[("authorization", &machine())]).await;
+    assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::FORBIDDEN, &b"RBAC: access denied"[..]));
+}
+
+#[tokio::test]
+async fn given_a_practice_tenant_when_its_issuer_is_asked_then_the_edge_finds_it_where_it_is_at_that_moment() {
+    use crate::practice::{cluster::Cluster, tenant};
+    let tenant = tenant::Tenant::new(tenant::Settings::default()).unwrap();
+    let edge = Edge::new(Cluster::new(), &tenant);
+    tenant.set_base_urls("https://localhost:1234", "https://localhost:1235", "https://localhost:1236");
+    let issuer = format!("https://localhost:1234/{}/v2.0", tenant.pipeline().tenant_id);
+    let nobody = super::workload::Workload { pod: json!({}) };
+    let metadata = edge.discover(&nobody, &issuer).await.unwrap();
+    assert_eq!(metadata["issuer"], issuer);
+    let keys = edge.outbound_get(&nobody, metadata["jwks_uri"].as_str().unwrap()).await.unwrap();
+    assert!(!items(&keys, "/keys").is_empty());
+}
+
+#[tokio::test]
+async fn given_realistic_times_when_something_changes_then_the_gateway_learns_of_it_before_the_sidecars() {
+    use crate::practice::{cluster::Cluster, timings::Timings};
+    let cluster = Cluster::new();
+    let put = |yaml: &str| cluster.create_or_replace("test", serde_saphyr::from_str(yaml).unwrap()).unwrap();
+    put("{apiVersion: v1, kind: Namespace, metadata: {name: istio-system}}");
+    let edge = Edge::in_front_of(Arc::new(cluster.clone()), Door::closed());
+    let end = tokio_util::sync::CancellationToken::new();
+    let pushing = tokio::spawn({
+        let (edge, changes, end) = (edge.clone(), cluster.changes(), end.clone());
+        async move { edge.push_changes(changes, Timings::Realistic, end).await }
+    });
+    let sees =
+        |view: Arc<dyn super::objects::Objects>| view.list("security.istio.io", "AuthorizationPolicy", None).len();
+    // The first push is of the empty cluster, and it must be there before the change.
+    let first_push = async {
+        while !edge.has_been_pushed() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), first_push).await.unwrap();
+    put(
+        "{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a, namespace: istio-system}, spec: {}}",
+    );
+    assert_eq!((sees(edge.gateway_view()), sees(edge.sidecar_view())), (0, 0));
+    let watch = async {
+        while sees(edge.gateway_view()) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let first = sees(edge.sidecar_view());
+        while sees(edge.sidecar_view()) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        first
+    };
+    let sidecars_at_first = tokio::time::timeout(std::time::Duration::from_secs(20), watch).await.unwrap();
+    assert_eq!(sidecars_at_first, 0, "sidecars learn later");
+    end.cancel();
+    pushing.await.unwrap();
+}
