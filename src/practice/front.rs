@@ -99,3 +99,142 @@ fn over_the_wire(answer: Response<Bytes>) -> Response {
     }
     Response::from_parts(parts, Body::from(body))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::practice::{Ground, GroundOptions, Scenario, Timings};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde_json::{Value, json};
+    use std::net::SocketAddr;
+    use std::time::{Duration, Instant};
+
+    const HOST: &str = "web.cluster.example.com";
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    const OBJECTS: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: web}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: docker.io/path/to/web:1, ports: [{containerPort: 8080}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web, namespace: web}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: ['*.cluster.example.com']
+    tls: {mode: SIMPLE, credentialName: web-tls}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: web}
+spec:
+  hosts: [web.cluster.example.com]
+  gateways: [web]
+  http: [{route: [{destination: {host: web, port: {number: 80}}}]}]
+";
+
+    async fn ground_with_a_route() -> Ground {
+        crate::tls::install_provider();
+        let mut options = GroundOptions::new(Scenario::healthy().unwrap());
+        options.timings = Timings::Instant;
+        let ground = Ground::start(options).await.unwrap();
+        for object in serde_saphyr::from_multiple::<Value>(OBJECTS).unwrap() {
+            ground.cluster().create_or_replace("test", object).unwrap();
+        }
+        ground
+    }
+
+    fn put_certificate(ground: &Ground) {
+        let issued = ground.authority().issue(&["*.cluster.example.com".to_owned()], 90).unwrap();
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": {"name": "web-tls", "namespace": "istio-system"},
+            "data": {"tls.crt": STANDARD.encode(&issued.chain_pem), "tls.key": STANDARD.encode(&issued.key_pem)},
+        });
+        ground.cluster().create_or_replace("test", secret).unwrap();
+    }
+
+    fn client(ground: &Ground, http1: bool) -> reqwest::Client {
+        let edge = SocketAddr::from(([127, 0, 0, 1], ground.ports().edge));
+        let authority = reqwest::Certificate::from_pem(ground.authority().certificate_pem().as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().resolve(HOST, edge).tls_certs_only([authority]).no_proxy();
+        if http1 { builder.http1_only().build().unwrap() } else { builder.build().unwrap() }
+    }
+
+    async fn get(client: &reqwest::Client, ground: &Ground) -> Result<reqwest::Response, reqwest::Error> {
+        client.get(format!("https://{HOST}:{}/a?b=c", ground.ports().edge)).send().await
+    }
+
+    /// Asks until the gateway's configuration has arrived.
+    async fn until_answered(client: &reqwest::Client, ground: &Ground) -> reqwest::Response {
+        let begun = Instant::now();
+        loop {
+            match get(client, ground).await {
+                Ok(answer) if answer.status() == 200 => return answer,
+                other => assert!(begun.elapsed() < DEADLINE, "{other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn given_a_gateway_without_its_certificate_when_greeted_then_there_is_no_tls() {
+        let ground = ground_with_a_route().await;
+        assert!(get(&client(&ground, false), &ground).await.unwrap_err().is_connect());
+        ground.stop().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn given_a_route_and_a_certificate_when_asked_over_either_http_version_then_the_application_answers() {
+        let ground = ground_with_a_route().await;
+        put_certificate(&ground);
+        for (http1, version) in [(false, http::Version::HTTP_2), (true, http::Version::HTTP_11)] {
+            let client = client(&ground, http1);
+            let answer = until_answered(&client, &ground).await;
+            assert_eq!(answer.version(), version);
+            assert_eq!(answer.headers()["x-practice-app"], "web");
+            let echo: Value = answer.json().await.unwrap();
+            assert_eq!((&echo["method"], &echo["path"]), (&json!("GET"), &json!("/a?b=c")));
+        }
+        assert!(ground.journal().since(0).iter().any(|entry| entry.path == "/a" && entry.status == Some(200)));
+        ground.stop().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn given_an_open_connection_when_the_gateways_pods_are_gone_then_it_is_cut() {
+        let ground = ground_with_a_route().await;
+        put_certificate(&ground);
+        let client = client(&ground, true);
+        until_answered(&client, &ground).await;
+        let none = json!({"spec": {"replicas": 0}});
+        ground
+            .cluster()
+            .patch("test", ("apps", "Deployment"), Some("istio-system"), "istio-ingressgateway", &none)
+            .unwrap();
+        let begun = Instant::now();
+        while get(&client, &ground).await.is_ok() {
+            assert!(begun.elapsed() < DEADLINE, "the gateway still answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ground.stop().await.unwrap();
+    }
+}
