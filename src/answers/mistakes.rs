@@ -33,7 +33,7 @@ impl Mistake {
     }
 }
 
-/// `application.host: `https://x.example.com` starts with a scheme; write the name alone: `x.example.com``.
+/// ``application.host: `https://x.example.com` starts with a scheme; write the name alone: `x.example.com` ``
 impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {

@@ -1,4 +1,4 @@
-//! Reads a [`document`](super::document) by the table of [`keys`](super::keys), and gathers every mistake on the way.
+//! Reads a [`document`](super::document) by the table of [`keys`], and gathers every mistake on the way.
 
 use super::{
     document::{Content, Entry, Node, Place},
