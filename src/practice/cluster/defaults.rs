@@ -8,6 +8,14 @@ use serde_json::{Map, Value, json};
 
 /// Fills an object's gaps.
 pub(super) fn fill_in(kind: &Kind, object: &mut Value) {
+    // The real server reads metadata and built-in kinds into Go structs, where an empty map or list is the same as none.
+    if kind.is_custom() {
+        if let (Some(schema), Some(metadata)) = (kind.schema.below("metadata"), object.get_mut("metadata")) {
+            drop_empty(&schema, metadata);
+        }
+    } else {
+        drop_empty(&kind.schema, object);
+    }
     fill_from_schema(&kind.schema, object);
     let Some(object) = object.as_object_mut() else { return };
     match (kind.group.as_str(), kind.kind.as_str()) {
@@ -31,6 +39,33 @@ pub(super) fn fill_in(kind: &Kind, object: &mut Value) {
             }
         }
         ("networking.k8s.io", "NetworkPolicy") => network_policy(object),
+        _ => {}
+    }
+}
+
+fn drop_empty(schema: &Schema, value: &mut Value) {
+    match (&schema.shape, value) {
+        (Shape::Struct { .. }, Value::Object(map)) => {
+            map.retain(|key, child| {
+                let Some(shape) = schema.below(key) else { return true };
+                drop_empty(&shape, child);
+                match (&shape.shape, &*child) {
+                    (Shape::Map { .. }, Value::Object(map)) => !map.is_empty(),
+                    (Shape::List { .. }, Value::Array(list)) => !list.is_empty(),
+                    _ => true,
+                }
+            });
+        }
+        (Shape::Map { value: shape, .. }, Value::Object(map)) => {
+            for child in map.values_mut() {
+                drop_empty(shape, child);
+            }
+        }
+        (Shape::List { item, .. }, Value::Array(items)) => {
+            for child in items {
+                drop_empty(item, child);
+            }
+        }
         _ => {}
     }
 }

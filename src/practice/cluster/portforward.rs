@@ -12,7 +12,7 @@ use axum::{
         FromRequestParts,
         ws::{Message, WebSocket, WebSocketUpgrade},
     },
-    http::request::Parts,
+    http::{header, request::Parts},
     response::Response,
 };
 use futures::{SinkExt, StreamExt};
@@ -49,6 +49,14 @@ pub(super) async fn serve(
         if !review::allows(&cluster.state(), &wish) {
             return Err(ApiError::forbidden(&asked.kind, "portforward", &pod, Some(&namespace), verb, user));
         }
+    }
+    let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let protocols = parts.headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    if upgrade.to_ascii_lowercase().starts_with("spdy") || protocols.is_some_and(|protocols| protocols.contains("SPDY"))
+    {
+        return Err(ApiError::bad_request(format!(
+            "the practice ground forwards ports over a websocket with the protocol {PROTOCOL} alone, not over SPDY"
+        )));
     }
     let wanted = ports(parts)?;
     let live = cluster.state().existing(&asked.kind, &namespace, &pod)?;

@@ -101,6 +101,7 @@ fn given_a_snapshot_when_restored_then_it_is_the_same_cluster() {
 
 mod apply;
 mod http;
+mod model;
 mod watching;
 
 /// A caller over HTTP, without a network.
