@@ -225,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn given_the_page_about_the_ground_when_read_then_it_lists_every_scenario() {
+        let page = include_str!("../../docs/practice-ground.md");
+        for name in names() {
+            assert!(page.contains(&format!("| `{name}` | ")), "docs/practice-ground.md does not list {name}");
+        }
+    }
+
+    #[test]
     fn given_a_key_nobody_knows_when_read_then_the_error_names_it_and_its_line() {
         let text = "title: a title\nabout: about\ntenant:\n  mayConsnt: false\n";
         let error = Scenario::parse("x", text, "x.yaml").unwrap_err().to_string();
