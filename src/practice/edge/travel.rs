@@ -121,7 +121,7 @@ impl Edge {
             Err(answer) => return Ok(sent(*answer)),
         };
         let mut answer = self.routed(&inbound, request).await;
-        answer.headers_mut().extend(for_client);
+        add(for_client, answer.headers_mut());
         Ok(sent(answer))
     }
 
@@ -225,7 +225,7 @@ impl Edge {
         match self.filters(&inbound, &mut request).await {
             Ok(for_client) => {
                 let mut answer = self.answered_by(endpoint, &request).await?;
-                answer.headers_mut().extend(for_client);
+                add(for_client, answer.headers_mut());
                 Ok(answer)
             }
             Err(answer) => Ok(*answer),
@@ -260,7 +260,7 @@ impl Edge {
                     );
                     let answer = tokio::time::timeout(provider.timeout, asking).await.ok().and_then(Result::ok);
                     match verdict(&provider, answer, request) {
-                        Verdict::Pass(headers) => for_client.extend(headers),
+                        Verdict::Pass(headers) => add(headers, &mut for_client),
                         Verdict::Answer(answer) => return Err(Box::new(answer)),
                     }
                 }
@@ -301,6 +301,18 @@ impl Edge {
                 Ok(Proxy { edge: self, workload: &endpoint.workload, settings }.serve(request).await)
             }
             Program::Application => Ok(echo(&endpoint.workload, request)),
+        }
+    }
+}
+
+/// Adds headers to those that are there already.
+fn add(headers: HeaderMap, to: &mut HeaderMap) {
+    let mut current = None;
+    for (name, value) in headers {
+        // Of several values only the first one comes with its name.
+        current = name.or(current);
+        if let Some(name) = &current {
+            to.append(name, value);
         }
     }
 }
@@ -472,4 +484,25 @@ fn unauthorized(bad: &super::token::BadToken, authority: &str, path: &str) -> Re
 fn sent(mut answer: Response<Bytes>) -> Response<Bytes> {
     answer.headers_mut().insert(header::SERVER, HeaderValue::from_static("istio-envoy"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::add;
+    use http::{HeaderMap, header::SET_COOKIE};
+
+    #[test]
+    fn given_cookies_of_the_hook_and_of_the_application_then_the_client_gets_all_of_them() {
+        let cookies = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(SET_COOKIE, http::HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let mut answer = cookies(&["application=1"]);
+        add(cookies(&["session=2", "other=3"]), &mut answer);
+        let all: Vec<_> = answer.get_all(SET_COOKIE).iter().collect();
+        assert_eq!(all, ["application=1", "session=2", "other=3"]);
+    }
 }

@@ -466,7 +466,11 @@ impl Proxy<'_> {
         if let Some(domain) = self.settings.texts("cookie_domains").into_iter().find(|domain| host.ends_with(domain)) {
             line.extend(["; Domain=", domain.trim_start_matches('.')]);
         }
-        line.extend(["; Max-Age=", &age.to_string()]);
+        if age == 0 {
+            line.push_str("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+        } else {
+            line.extend(["; Max-Age=", &age.to_string()]);
+        }
         if self.settings.flag("cookie_httponly") {
             line.push_str("; HttpOnly");
         }

@@ -126,6 +126,9 @@ async fn given_a_person_when_they_sign_in_then_the_application_learns_who_they_a
     let mut lines = back.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
     let session = lines.find(|line| line.starts_with("__Host-oauth2_myapp=")).unwrap();
     let session = session.split(';').next().unwrap();
+    let mut lines = back.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let used = csrf.split('=').next().unwrap();
+    assert!(lines.any(|line| line.starts_with(&format!("{used}=;"))), "the used CSRF cookie is taken back: {back:?}");
 
     let spoof = [("cookie", session), ("x-auth-request-user", "mallory"), ("x-auth-request-groups", "admins")];
     let answer = echoed(&send(&edge, "/deep", &spoof).await);
