@@ -195,30 +195,30 @@ mod tests {
         let cluster = world();
         let foreign = scenario("foreign-owner");
         put(&cluster, &foreign, None).unwrap();
-        let label = |cluster: &Cluster| {
-            cluster.get("", "Namespace", None, "myapp").unwrap()["metadata"]["labels"]["istio-injection"].clone()
+        let port = |cluster: &Cluster| {
+            cluster.get("", "Service", Some("myapp"), "myapp").unwrap()["spec"]["ports"][0]["targetPort"].clone()
         };
-        assert_eq!(label(&cluster), "disabled");
-        let mended = json!({"metadata": {"labels": {"istio-injection": "enabled"}}});
-        cluster.patch("a-person", ("", "Namespace"), None, "myapp", &mended).unwrap();
+        assert_eq!(port(&cluster), 8080);
+        let mended = json!({"spec": {"ports": [{"name": "http", "port": 8000, "targetPort": 80}]}});
+        cluster.patch("a-person", ("", "Service"), Some("myapp"), "myapp", &mended).unwrap();
         put(&cluster, &foreign, Some(&foreign.cluster)).unwrap();
-        assert_eq!(label(&cluster), "enabled");
+        assert_eq!(port(&cluster), 80);
     }
 
     #[tokio::test]
     async fn given_a_foreign_owner_when_another_applies_the_field_then_the_owner_is_named() {
         let cluster = world();
         put(&cluster, &scenario("foreign-owner"), None).unwrap();
-        let body = json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": "myapp", "labels": {"istio-injection": "enabled"}}});
-        let request = http::Request::patch("/api/v1/namespaces/myapp?fieldManager=someone")
+        let body = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "myapp"},
+            "spec": {"ports": [{"name": "http", "port": 8000, "protocol": "TCP", "targetPort": "http"}]}});
+        let request = http::Request::patch("/api/v1/namespaces/myapp/services/myapp?fieldManager=someone")
             .header("content-type", "application/apply-patch+yaml")
             .body(axum::body::Body::from(body.to_string()))
             .unwrap();
         let response = cluster.router().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 409);
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        assert!(String::from_utf8_lossy(&body).contains("platform-team"));
+        assert!(String::from_utf8_lossy(&body).contains("helm"));
     }
 
     #[tokio::test]
