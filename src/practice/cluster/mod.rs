@@ -4,8 +4,9 @@
 //! through [`Cluster::router`]. It is as strict as the real server where a client can notice: unknown fields, types, missing
 //! namespaces, conflicts of field managers, immutable fields and missing rights are refused with the same status and text.
 //!
-//! Not imitated: protobuf answers, exec and logs, quotas, admission policies, several versions of an object that differ in more
-//! than their name, and conversion webhooks.
+//! Not imitated: answers in protobuf, exec, attach and logs, port forwarding over SPDY (what kubectl does), quotas and other
+//! admission than Istio's and cert-manager's webhooks, CustomResourceDefinitions that others make, versions of an object that
+//! differ in more than their name, lists as of a past revision, and rights other than those that are taken away.
 
 mod catalog;
 mod defaults;

@@ -33,11 +33,15 @@ pub(super) struct Wish<'a> {
 
 impl Denied {
     fn forbids(&self, wish: &Wish<'_>) -> bool {
-        let fits = |pattern: &str, text: &str| pattern == "*" || pattern == text;
+        // Who asks for everything, or for every namespace at once, asks for what is denied too.
+        let fits = |pattern: &str, text: &str| pattern == "*" || text == "*" || pattern == text;
         fits(&self.verb, wish.verb)
             && fits(&self.group, wish.group)
             && fits(&self.resource, wish.resource)
-            && self.namespace.as_deref().is_none_or(|namespace| fits(namespace, wish.namespace))
+            && self
+                .namespace
+                .as_deref()
+                .is_none_or(|namespace| wish.namespace.is_empty() || fits(namespace, wish.namespace))
     }
 }
 
