@@ -268,6 +268,7 @@ async fn given_missing_rights_when_tried_then_the_refusal_says_which_and_reviews
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     for (verb, group, resource, allowed) in [
         ("create", "apps", "deployments", false),
+        ("*", "apps", "deployments", false),
         ("patch", "apps", "deployments", true),
         ("get", "", "secrets", false),
     ] {
