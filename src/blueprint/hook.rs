@@ -61,7 +61,9 @@ struct HttpCheck {
 }
 
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
-    vec![provider(context), policy_part(context)]
+    let mut parts = vec![provider(context)];
+    parts.extend(lock_parts(context));
+    parts
 }
 
 fn provider(context: &Context<'_>) -> Part {
@@ -101,7 +103,40 @@ fn provider(context: &Context<'_>) -> Part {
     }
 }
 
-pub(super) fn policy_part(context: &Context<'_>) -> Part {
+/// What puts the hook in place.
+pub(super) fn lock_parts(context: &Context<'_>) -> Vec<Part> {
+    let mut parts = vec![policy(context)];
+    parts.extend(reserved_paths(context));
+    parts
+}
+
+/// Refuses at the application what the proxy says yes to without asking anybody. At the gateway these paths are the proxy's.
+fn reserved_paths(context: &Context<'_>) -> Option<Part> {
+    (!context.at_gateway()).then(|| {
+        let (namespace, labels) = context.lock_place();
+        let operation = Operation { paths: reserved(), ..Operation::default() };
+        custom_part(
+            Wave::Locks,
+            (&context.versions.authorization_policy, "AuthorizationPolicy"),
+            context.metadata_in(namespace, &context.lock_name("reserved"), "hook"),
+            AuthorizationPolicySpec {
+                selector: WorkloadSelector::new(labels),
+                action: Action::Deny,
+                provider: None,
+                rules: vec![Rule { to: vec![To { operation }], ..Rule::default() }],
+            },
+            "Keeps from the application the paths to which the sign-in proxy says yes without asking anybody; the routes \
+             send them to the proxy itself.",
+        )
+    })
+}
+
+/// The paths that are the proxy's own on our host.
+fn reserved() -> Vec<String> {
+    vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()]
+}
+
+fn policy(context: &Context<'_>) -> Part {
     let (namespace, labels) = context.lock_place();
     // In the sidecar every request is asked about, whatever its host and path. At the gateway the sign-in paths are left
     // out: they go to the proxy itself, by the very same prefix (domain.md D5).
@@ -135,11 +170,7 @@ pub(super) fn policy_part(context: &Context<'_>) -> Part {
 /// policies (domain.md 4.2); and of that everything that is not routed to the proxy.
 pub(super) fn guarded_at_gateway(context: &Context<'_>) -> Operation {
     let host = context.host();
-    Operation {
-        hosts: vec![host.to_owned(), format!("{host}:*")],
-        not_paths: vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()],
-        ..Operation::default()
-    }
+    Operation { hosts: vec![host.to_owned(), format!("{host}:*")], not_paths: reserved(), ..Operation::default() }
 }
 
 /// The name of our entry in the mesh configuration.

@@ -50,7 +50,7 @@ pub fn locks(answers: &Answers, facts: &Facts, existing: &Existing) -> Result<Lo
         issuer: context.issuer(),
         audience: context.client_id(),
         token_policies,
-        hook_parts: vec![hook::policy_part(&context).id],
+        hook_parts: ids(hook::lock_parts(&context)),
         token_parts: ids(token_validation::parts(&context)),
     })
 }

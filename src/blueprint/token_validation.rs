@@ -6,11 +6,10 @@ use super::{
     context::{Context, custom_part},
     hook,
     istio::{
-        Action, AuthorizationPolicySpec, Condition, From, JwtHeader, JwtRule, Operation, RequestAuthenticationSpec,
-        Rule, Source, To, WorkloadSelector,
+        Action, AuthorizationPolicySpec, Condition, From, JwtHeader, JwtRule, RequestAuthenticationSpec, Rule, Source,
+        To, WorkloadSelector,
     },
     object::{Part, Wave},
-    proxy_config,
 };
 use crate::answers::EmailClaim;
 
@@ -103,7 +102,7 @@ fn refusal(context: &Context<'_>) -> Part {
     let (namespace, labels) = context.lock_place();
     let scope: Vec<To> =
         context.at_gateway().then(|| To { operation: hook::guarded_at_gateway(context) }).into_iter().collect();
-    let mut rules = vec![
+    let rules = vec![
         Rule {
             from: vec![From {
                 source: Source { not_request_principals: vec![any_principal(context)], ..Source::default() },
@@ -120,17 +119,6 @@ fn refusal(context: &Context<'_>) -> Part {
                 .collect(),
         },
     ];
-    if !context.at_gateway() {
-        rules.push(Rule {
-            to: vec![To {
-                operation: Operation {
-                    paths: vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()],
-                    ..Operation::default()
-                },
-            }],
-            ..Rule::default()
-        });
-    }
     custom_part(
         Wave::Locks,
         (&context.versions.authorization_policy, "AuthorizationPolicy"),
@@ -145,8 +133,7 @@ fn refusal(context: &Context<'_>) -> Part {
             "Refuses requests for this host without a valid token, and people and applications who are not meant to get in; \
              other hosts of the gateway are not touched."
         } else {
-            "Refuses the same strangers whatever other policies allow, and the paths to which the sign-in proxy says yes \
-             without asking anybody."
+            "Refuses the same strangers whatever other policies allow: any other ALLOW policy on these pods would let them in."
         },
     )
 }

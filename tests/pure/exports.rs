@@ -35,13 +35,14 @@ fn given_the_example_then_files_are_numbered_in_the_order_of_their_making() {
         250-deployment-myapp-oauth2-proxy.yaml
         260-destinationrule-myapp.yaml
         270-authorizationpolicy-myapp-sign-in.yaml
-        280-requestauthentication-myapp-token.yaml
-        290-authorizationpolicy-myapp-no-token.yaml
-        300-authorizationpolicy-myapp-token.yaml
-        310-service-myapp.yaml
-        320-deployment-myapp.yaml
-        330-gateway-myapp.yaml
-        340-virtualservice-myapp.yaml
+        280-authorizationpolicy-myapp-reserved.yaml
+        290-requestauthentication-myapp-token.yaml
+        300-authorizationpolicy-myapp-no-token.yaml
+        310-authorizationpolicy-myapp-token.yaml
+        320-service-myapp.yaml
+        330-deployment-myapp.yaml
+        340-gateway-myapp.yaml
+        350-virtualservice-myapp.yaml
         ");
 }
 
