@@ -137,11 +137,22 @@ pub enum NamespaceFacts {
     Absent,
     /// We made it: it carries our mark.
     Ours,
-    /// Somebody else's; we add the injection label where it is missing, and no mark.
+    /// Somebody else's: it gets no mark of ours.
     Foreign {
-        /// Whether injection is on already.
-        injected: bool,
+        /// Whether it has sidecars injected.
+        injection: Injection,
     },
+}
+
+/// What a namespace says of sidecars (domain.md 4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Injection {
+    /// Its pods get one.
+    On,
+    /// Nothing: a pod that asks for one gets it.
+    Unsaid,
+    /// Its pods get none, even if they ask.
+    Off,
 }
 
 /// A Service that is there already.

@@ -3,7 +3,7 @@
 use super::context::{Context, NAME_LABEL};
 use crate::{
     answers::{HookPlacement, IssuerKind, Workload},
-    facts::{IstioVersion, NamespaceFacts, ServiceFacts},
+    facts::{Injection, IstioVersion, NamespaceFacts, ServiceFacts},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -216,7 +216,7 @@ fn find_in_istio(context: &Context<'_>, reasons: &mut Vec<Reason>) {
         reasons.push(Reason::SecondCustomProvider { place, providers: providers.clone() });
     }
     let foreign_without_injection =
-        matches!(context.facts.cluster.application.namespace, NamespaceFacts::Foreign { injected: false });
+        context.facts.cluster.application.namespace == NamespaceFacts::Foreign { injection: Injection::Unsaid };
     if foreign_without_injection && !context.istio_is_at_least(10) {
         let (key, value) = &istio.injection_label;
         reasons.push(Reason::NamespaceNotInjected {

@@ -4,7 +4,7 @@ use super::{
     context::{Context, object_part},
     object::{Part, Wave},
 };
-use crate::facts::NamespaceFacts;
+use crate::facts::{Injection, NamespaceFacts};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Namespace},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -16,9 +16,12 @@ pub const RECORD_KEY: &str = "answers.yaml";
 
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
-    // The namespace of somebody else is left as it is: our own pods carry the label that has their sidecar injected.
-    if !matches!(context.facts.cluster.application.namespace, NamespaceFacts::Foreign { .. }) {
-        parts.push(namespace(context));
+    match context.facts.cluster.application.namespace {
+        NamespaceFacts::Absent | NamespaceFacts::Ours => parts.push(namespace(context)),
+        // Our own pods carry the label that has their sidecar injected, so somebody else's namespace is left as it is ...
+        NamespaceFacts::Foreign { injection: Injection::On | Injection::Unsaid } => {}
+        // ... but where it says no, that label is not enough: whoever said no has to be asked.
+        NamespaceFacts::Foreign { injection: Injection::Off } => parts.push(injection_in_foreign_namespace(context)),
     }
     parts.push(record(context));
     parts
@@ -34,6 +37,20 @@ fn namespace(context: &Context<'_>) -> Part {
         Wave::Ground,
         Namespace { metadata, ..Namespace::default() },
         "Holds the application, its sign-in proxy and its session store; the label has every pod get its Istio sidecar.",
+    )
+}
+
+fn injection_in_foreign_namespace(context: &Context<'_>) -> Part {
+    let (key, value) = &context.facts.cluster.istio.injection_label;
+    let metadata = ObjectMeta {
+        name: Some(context.namespace().to_owned()),
+        labels: Some(BTreeMap::from([(key.clone(), value.clone())])),
+        ..ObjectMeta::default()
+    };
+    object_part(
+        Wave::Ground,
+        Namespace { metadata, ..Namespace::default() },
+        "Has the pods get their sidecar: the namespace is somebody else's and says no to it, and without one nothing guards the application.",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     context::{Context, object_part},
-    object::{Part, PartBody, SecretValue, Wave},
+    object::{Known, Part, PartBody, SecretValue, Wave},
     pods, proxy_config, session_store,
 };
 use crate::secret::Fingerprint;
@@ -77,10 +77,14 @@ fn secret(context: &Context<'_>) -> Part {
 
 fn deployment(context: &Context<'_>) -> Part {
     let names = &context.names;
-    let config = proxy_config::render(context);
+    // The client id stands in the configuration, so its checksum is known no sooner.
+    let config_checksum = match &context.existing.registered {
+        Known::Now(_) => Known::Now(Fingerprint::of(proxy_config::render(context).as_bytes()).to_string()),
+        Known::Later(when) => Known::Later(when),
+    };
     // A pod reads its configuration and its secrets once; these have it replaced when they change (models.md B10).
     let annotations = BTreeMap::from([
-        ("gatewright.dev/checksum-config".to_owned(), Fingerprint::of(config.as_bytes()).to_string()),
+        ("gatewright.dev/checksum-config".to_owned(), config_checksum.text()),
         ("gatewright.dev/checksum-credentials".to_owned(), context.secret_fingerprint(&names.proxy)),
         ("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(&names.store)),
         pods::start_after_sidecar(),

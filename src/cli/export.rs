@@ -2,7 +2,7 @@
 
 use super::{
     Exit, Global,
-    screen::{Screen, result},
+    screen::{Screen, failed, result, unusable},
     setup::connected,
 };
 use crate::{
@@ -45,8 +45,8 @@ pub(super) async fn export(global: &Global, screen: Screen, directory: &Path) ->
             }
             Exit::Done
         }
-        Err(error @ NotWritten::SomethingElse { .. }) => screen.unusable(&error.to_string()),
-        Err(error) => screen.failed(&error.to_string()),
+        Err(error @ NotWritten::SomethingElse { .. }) => unusable(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
     }
 }
 

@@ -16,7 +16,7 @@ pub use arguments::{Arguments, Command, ExportFormat, Global, PracticeCommand, U
 pub use exit::Exit;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
-use screen::Screen;
+use screen::{Screen, failed, unusable};
 use std::ffi::OsString;
 
 /// Reads the command line and does what it asks.
@@ -27,16 +27,16 @@ pub fn run(command_line: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let screen = Screen::of(&arguments.global);
     if let Some(refusal) = not_built_yet(&arguments) {
-        return screen.unusable(&refusal);
+        return unusable(&refusal);
     }
     let _log_is_written_until_here = match logging::start(&arguments.global) {
         Ok(guard) => guard,
-        Err(error) => return screen.unusable(&error.to_string()),
+        Err(error) => return unusable(&error.to_string()),
     };
     crate::tls::install_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return screen.failed(&format!("the system gave no threads to work with: {error}")),
+        Err(error) => return failed(&format!("the system gave no threads to work with: {error}")),
     };
     let exit = runtime.block_on(dispatch(arguments, screen));
     // A kubeconfig's credential plugin may still hang on a thread of its own: it does not keep us.
@@ -74,11 +74,9 @@ async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
         Command::Export { directory, .. } => export::export(&global, screen, &directory).await,
         Command::Status => status::status(&global, screen).await,
         #[cfg(feature = "practice")]
-        Command::Practice { command, dir, scenario } => {
-            practice::practice(&global, screen, command, dir, scenario).await
-        }
+        Command::Practice { command, dir, scenario } => practice::practice(&global, command, dir, scenario).await,
         #[cfg(not(feature = "practice"))]
-        Command::Practice { .. } => screen.unusable("this gatewright was built without the practice ground"),
+        Command::Practice { .. } => unusable("this gatewright was built without the practice ground"),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "gatewright", &mut std::io::stdout());
             Exit::Done

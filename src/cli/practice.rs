@@ -2,7 +2,7 @@
 
 use super::{
     Exit, Global, PracticeCommand,
-    screen::{Screen, result, say},
+    screen::{failed, result, say, unusable},
     setup::interrupted,
 };
 use crate::practice::{self, GroundError, ServeOptions};
@@ -12,19 +12,18 @@ use tokio_util::sync::CancellationToken;
 /// Does what is asked of the practice ground.
 pub(super) async fn practice(
     global: &Global,
-    screen: Screen,
     command: Option<PracticeCommand>,
     directory: Option<PathBuf>,
     scenario: Option<String>,
 ) -> Exit {
     match command {
-        None => serve(global, screen, directory, scenario).await,
+        None => serve(global, directory, scenario).await,
         Some(PracticeCommand::Reset) => match practice::reset() {
             Ok(folder) => {
                 say(&format!("The practice ground starts afresh: {} is empty.", folder.display()));
                 Exit::Done
             }
-            Err(error) => screen.failed(&error.to_string()),
+            Err(error) => failed(&error.to_string()),
         },
         Some(PracticeCommand::Scenarios) => {
             for scenario in practice::scenarios() {
@@ -37,7 +36,7 @@ pub(super) async fn practice(
     }
 }
 
-async fn serve(global: &Global, screen: Screen, directory: Option<PathBuf>, scenario: Option<String>) -> Exit {
+async fn serve(global: &Global, directory: Option<PathBuf>, scenario: Option<String>) -> Exit {
     let cancel = CancellationToken::new();
     let cancelled = cancel.clone();
     tokio::spawn(async move {
@@ -50,7 +49,7 @@ async fn serve(global: &Global, screen: Screen, directory: Option<PathBuf>, scen
     };
     match practice::serve(options, ready, cancel).await {
         Ok(()) => Exit::Done,
-        Err(error @ GroundError::Scenario(_)) => screen.unusable(&error.to_string()),
-        Err(error) => screen.failed(&error.to_string()),
+        Err(error @ GroundError::Scenario(_)) => unusable(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
     }
 }

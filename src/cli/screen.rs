@@ -47,18 +47,6 @@ impl Screen {
         exit
     }
 
-    /// Tells of wrong usage or unusable answers; nothing was tried.
-    pub(super) fn unusable(self, text: &str) -> Exit {
-        say(text);
-        Exit::Unusable
-    }
-
-    /// Tells of a failure.
-    pub(super) fn failed(self, text: &str) -> Exit {
-        say(text);
-        Exit::Failed
-    }
-
     /// Asks for a yes. End of input is never an answer: without a terminal, or without an answer, it is no.
     pub(super) fn confirm(self, question: &str) -> Confirmation {
         if self.yes {
@@ -99,4 +87,16 @@ pub(super) fn say(text: &str) {
 /// A line of the result, on standard output. False when nobody takes it any more.
 pub(super) fn result(text: &str) -> bool {
     writeln!(std::io::stdout().lock(), "{text}").is_ok()
+}
+
+/// Tells of wrong usage or unusable answers; nothing was tried.
+pub(super) fn unusable(text: &str) -> Exit {
+    say(text);
+    Exit::Unusable
+}
+
+/// Tells of a failure.
+pub(super) fn failed(text: &str) -> Exit {
+    say(text);
+    Exit::Failed
 }

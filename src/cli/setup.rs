@@ -4,7 +4,7 @@ use super::{
     Exit, Global,
     answers::{NoAnswers, of_a_file, recorded},
     connection::Connection,
-    screen::{Confirmation, Screen, say},
+    screen::{Confirmation, Screen, failed, say, unusable},
 };
 use crate::{
     answers::Answers,
@@ -42,7 +42,7 @@ async fn carry_out(screen: Screen, events: &Events, connection: &Connection, pla
                 return Exit::Interrupted;
             }
             Confirmation::NobodyToAsk => {
-                return screen.unusable(
+                return unusable(
                     "Nothing has been changed: there is nobody to confirm the plan. Run on a terminal, or pass --yes.",
                 );
             }
@@ -109,7 +109,7 @@ pub(super) async fn connected(
     app: Option<&str>,
     doing: &str,
 ) -> Result<(Connection, Answers), Exit> {
-    let of_a_file = of_a_file(global, app).map_err(|error| refused(screen, &error))?;
+    let of_a_file = of_a_file(global, app).map_err(|error| refused(&error))?;
     let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
     let opened = Connection::open(global, screen, events, tenant).await;
     let connection = opened.map_err(|problem| screen.problem(events, doing, problem))?;
@@ -119,21 +119,21 @@ pub(super) async fn connected(
             Ok(answers) => answers,
             Err(error) => {
                 connection.close().await;
-                return Err(refused(screen, &error));
+                return Err(refused(&error));
             }
         },
     };
     Ok((connection, answers))
 }
 
-fn refused(screen: Screen, error: &NoAnswers) -> Exit {
+fn refused(error: &NoAnswers) -> Exit {
     match error {
         NoAnswers::Cluster(error) if error.lacks_right().is_some() => {
             say(&error.to_string());
             Exit::NotPermitted
         }
-        NoAnswers::Cluster(_) => screen.failed(&error.to_string()),
-        _ => screen.unusable(&error.to_string()),
+        NoAnswers::Cluster(_) => failed(&error.to_string()),
+        _ => unusable(&error.to_string()),
     }
 }
 

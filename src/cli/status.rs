@@ -3,7 +3,7 @@
 use super::{
     Exit, Global,
     connection::cluster_only,
-    screen::{Screen, result, say},
+    screen::{Screen, failed, result, say},
 };
 use crate::{engine::installations, face::Style};
 
@@ -24,7 +24,7 @@ pub(super) async fn status(global: &Global, screen: Screen) -> Exit {
         for installation in &found {
             match serde_json::to_string(installation) {
                 Ok(line) => result(&line),
-                Err(error) => return screen.failed(&format!("an installation cannot be written as JSON: {error}")),
+                Err(error) => return failed(&format!("an installation cannot be written as JSON: {error}")),
             };
         }
         return Exit::Done;

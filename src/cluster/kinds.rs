@@ -132,13 +132,13 @@ impl Cluster {
     /// Two requests where the server aggregates (Kubernetes 1.26 and later), one for each version of our groups elsewhere.
     async fn discovery(&self) -> Result<Discovery, Error> {
         let ours = || Discovery::new(self.inner.client.clone()).filter(GROUPS);
-        let aggregated = self.within("/apis", ours().run_aggregated()).await;
+        let aggregated = self.within("/apis", || ours().run_aggregated()).await;
         match aggregated {
             Ok(discovery) if discovery.has_group("") && discovery.has_group("apps") => Ok(discovery),
             Err(error @ (Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Unauthorized { .. })) => {
                 Err(error)
             }
-            _ => self.within("/apis", ours().run()).await,
+            _ => self.within("/apis", || ours().run()).await,
         }
     }
 }

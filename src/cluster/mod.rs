@@ -28,6 +28,10 @@ use std::{sync::Arc, time::Duration};
 /// How long one request may take. Admission webhooks alone are allowed up to 30 s by Kubernetes.
 const REQUEST_BUDGET: Duration = Duration::from_secs(45);
 
+/// How long to wait after a connection that was refused or cut, before each further try.
+const PAUSES_AFTER_A_CUT: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1)];
+
 /// A connection to one cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
@@ -64,8 +68,26 @@ impl Cluster {
         &self.inner.version
     }
 
-    /// Waits for a call of the library within the budget of one request, and sorts its errors.
-    async fn call<T>(&self, attempt: Attempt, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+    /// Waits for a call of the library within the budget of one request, and sorts its errors. A connection that is refused or cut
+    /// is tried again a few times: everything we ask may be asked twice, because applies and guarded updates are idempotent.
+    async fn call<T, F>(&self, attempt: Attempt, call: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        for pause in PAUSES_AFTER_A_CUT {
+            match self.call_once(attempt.clone(), call()).await {
+                Err(Error::Unreachable { .. }) => tokio::time::sleep(pause).await,
+                answered => return answered,
+            }
+        }
+        self.call_once(attempt, call()).await
+    }
+
+    async fn call_once<T>(
+        &self,
+        attempt: Attempt,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Error> {
         match tokio::time::timeout(REQUEST_BUDGET, call).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Error::from_kube(error, &self.inner.server, attempt)),
@@ -77,7 +99,10 @@ impl Cluster {
         }
     }
 
-    async fn within<T>(&self, path: &str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+    async fn within<T, F>(&self, path: &str, call: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
         self.call(Attempt::path(path), call).await
     }
 
@@ -89,7 +114,7 @@ impl Cluster {
         attempt: Attempt,
         request: http::Request<Vec<u8>>,
     ) -> Result<T, Error> {
-        let text = self.call(attempt.clone(), self.inner.client.request_text(request)).await?;
+        let text = self.call(attempt.clone(), || self.inner.client.request_text(request.clone())).await?;
         serde_json::from_str(&text)
             .map_err(|error| Error::from_kube(kube::Error::SerdeError(error), &self.inner.server, attempt))
     }

@@ -187,6 +187,13 @@ impl Run<'_> {
                 }
             }
         }
+        // Nothing can be put into a namespace that is not there yet.
+        let (namespaces, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(step, _)| step.is_namespace());
+        self.send_side_by_side(namespaces).await?;
+        self.send_side_by_side(others).await
+    }
+
+    async fn send_side_by_side(&mut self, writes: Vec<(Step, Sent)>) -> Result<(), Stop> {
         let (target, events) = (self.target, &self.events);
         let results = join_all(writes.into_iter().map(|(step, sent)| async move {
             let started = Instant::now();
@@ -270,6 +277,10 @@ impl Run<'_> {
 }
 
 impl Step {
+    fn is_namespace(&self) -> bool {
+        self.manifest().is_some_and(|manifest| manifest.object.get("kind").is_some_and(|kind| kind == "Namespace"))
+    }
+
     /// The object, for a step that is one.
     pub(super) fn manifest(&self) -> Option<&Manifest> {
         match &self.part.body {

@@ -100,6 +100,17 @@ pub enum Event {
         /// How long it took, in milliseconds.
         elapsed_ms: u64,
     },
+    /// Something was seen to be so, where it counts: in the configuration that proxies run with.
+    Proven {
+        /// What, for machines.
+        part: PartId,
+        /// What, for people.
+        title: Title,
+        /// What was seen.
+        proof: String,
+        /// How long it took, in milliseconds.
+        elapsed_ms: u64,
+    },
     /// A part could not be made.
     Failed {
         /// The part.

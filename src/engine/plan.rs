@@ -102,8 +102,29 @@ async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem
         PartBody::MeshProvider(provider) => compare_mesh_provider(target, provider).await?,
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
     };
-    let Found { action, diff, problem, live_uid } = found;
+    let Found { mut action, diff, mut problem, live_uid } = found;
+    if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, part)) {
+        (action, problem) = (Action::Blocked, Some(not_ready));
+    }
     Ok(Step { part: part.clone(), title: title::of(part), action, diff, problem, live_uid })
+}
+
+/// A certificate that is still to come will not come from an issuer that is not ready.
+fn issuer_not_ready(seen: &Seen, part: &Part) -> Option<Problem> {
+    let PartBody::Manifest(manifest) = &part.body else { return None };
+    let text = |pointer: &str| manifest.object.pointer(pointer).and_then(Value::as_str);
+    if text("/kind") != Some("Certificate") {
+        return None;
+    }
+    let (kind, name) = (text("/spec/issuerRef/kind")?, text("/spec/issuerRef/name")?);
+    let issuer = seen.facts.cluster.issuers.iter().find(|issuer| issuer.kind == kind && issuer.name == name)?;
+    let reason = issuer.ready.as_ref().err()?;
+    Some(Problem {
+        tried: format!("have {kind} {name} sign the certificate"),
+        cause: format!("it is not ready: {reason}"),
+        remedy: "see to the issuer, or name another one under `certificate.issuer`, and run again".to_owned(),
+        kind: ProblemKind::Failed,
+    })
 }
 
 /// What comparing found.

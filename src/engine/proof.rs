@@ -71,7 +71,8 @@ async fn prove(
         }
         let reason = match look(run, namespace, selector, &lacks).await {
             Ok(pods) => {
-                let proof = Some(format!("seen in the live configuration of {pods} pods"));
+                let plural = if pods == 1 { "pod" } else { "pods" };
+                let proof = format!("seen in the live configuration of {pods} {plural}");
                 run.tell_proven(part, title, proof, started);
                 return Ok(());
             }
@@ -134,11 +135,10 @@ async fn look(
 }
 
 impl Run<'_> {
-    fn tell_proven(&self, part: PartId, title: Title, proof: Option<String>, started: Instant) {
-        self.events.tell(Event::Ready {
+    fn tell_proven(&self, part: PartId, title: Title, proof: String, started: Instant) {
+        self.events.tell(Event::Proven {
             part,
             title,
-            action: super::event::Action::Keep,
             proof,
             elapsed_ms: super::event::milliseconds(started.elapsed()),
         });

@@ -204,8 +204,7 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
         RegistrationPart::ClientSecret { display_name, lifetime } => {
             let in_use = live.usable_client_secret(&seen.vault, &seen.client_secret_at);
             let orphans = live.orphans(in_use.map(|(key_id, _)| key_id));
-            let removed: String =
-                orphans.iter().map(|key_id| format!("-{display_name}, key {key_id}, used by nobody\n")).collect();
+            let removed = lines(orphans.iter().map(|key_id| format!("-{display_name}, key {key_id}, used by nobody")));
             match (in_use, orphans.is_empty()) {
                 (Some(_), true) => (Action::Keep, String::new()),
                 (Some(_), false) => (Action::Update, removed),
@@ -220,12 +219,16 @@ fn of_patch(is_there: bool, nothing_to_do: bool, patch: &impl serde::Serialize) 
         return (Action::Keep, String::new());
     }
     let text = serde_json::to_value(patch).map(|patch| diff::yaml(&patch)).unwrap_or_default();
-    let diff = text.lines().map(|line| format!("+{line}\n")).collect();
+    let diff = lines(text.lines().map(|line| format!("+{line}")));
     (if is_there { Action::Update } else { Action::Create }, diff)
 }
 
-fn added(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("+{line}\n")).collect()
+fn added(values: &[String]) -> String {
+    lines(values.iter().map(|value| format!("+{value}")))
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.fold(String::new(), |all, line| all + &line + "\n")
 }
 
 /// Brings the registration to what the plan says.
@@ -273,13 +276,13 @@ enum Done {
 }
 
 enum StepError {
-    Entra(Error),
+    Entra(Box<Error>),
     Problem(Problem),
 }
 
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
-        Self::Entra(error)
+        Self::Entra(Box::new(error))
     }
 }
 
@@ -359,7 +362,7 @@ async fn grant(
     let (Some(client), Some(resource)) = (&live.principal, live.resource(resource)) else {
         return Err(StepError::Problem(problem::gone("consent on behalf of the service principal")));
     };
-    match session.ensure_grant(&client.id, &resource.id, scopes).await {
+    match asked_again(|| session.ensure_grant(&client.id, &resource.id, scopes)).await {
         Ok(_) => Ok(Done::Proven(action, None)),
         Err(error) => match error.lacks_right() {
             None => Err(error.into()),
@@ -381,7 +384,7 @@ async fn assign(run: &Run<'_>, session: &Session, action: Action, role: &str) ->
     let (Some(principal), Some(role)) = (&run.plan.seen.registration.principal, application.role(role)) else {
         return Err(StepError::Problem(problem::gone("give the application its own role")));
     };
-    match session.assign_role(&principal.id, &principal.id, role.id).await {
+    match asked_again(|| session.assign_role(&principal.id, &principal.id, role.id)).await {
         Ok(_) => Ok(Done::Proven(action, None)),
         Err(error) => match error.lacks_right() {
             None => Err(error.into()),
@@ -401,6 +404,21 @@ async fn assign(run: &Run<'_>, session: &Session, action: Action, role: &str) ->
     }
 }
 
+/// How often something is asked for when no clear answer comes.
+const TRIES: u8 = 3;
+
+/// Asks again where no clear answer came. Consent and roles are looked for first, every time; a client secret that was made
+/// without our hearing of it carries our name, and is removed as an orphan once one is in use.
+async fn asked_again<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F) -> Result<T, Error> {
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(error @ Error::OutcomeUnknown { .. }) => tracing::info!(%error, "asking again"),
+            answered => return answered,
+        }
+    }
+    ask().await
+}
+
 /// A credential goes straight from Entra into its Secret; nothing may come between the two (docs/decisions/client-secret.md).
 async fn client_secret(
     run: &mut Run<'_>,
@@ -412,7 +430,7 @@ async fn client_secret(
     let application = registered(run)?;
     let at = run.plan.seen.client_secret_at.clone();
     if action == Action::Create {
-        let new = session.add_password(&application.id, display_name, expires).await?;
+        let new = asked_again(|| session.add_password(&application.id, display_name, expires)).await?;
         let new = NewClientSecret { value: new.secret, key_id: new.key_id, expires: new.expires };
         run.plan.seen.vault.replace_client_secret(&at.0, &at.1, &new);
         keep(run).await?;

@@ -131,6 +131,9 @@ impl Vault {
 
     fn written(&self, manifest: &Manifest, name: &str) -> Value {
         let mut object = manifest.object.clone();
+        if manifest.secrets.is_empty() {
+            return object;
+        }
         let Some(stored) = self.stored.get(name) else { return object };
         let data: Map<String, Value> = manifest
             .secrets
@@ -217,6 +220,15 @@ mod tests {
         vault.replace_client_secret("proxy", "client-secret", &new);
         let filled = vault.fill(&manifest).unwrap();
         assert_eq!(filled["metadata"]["annotations"]["gatewright.dev/client-secret-key-id"], "1");
+    }
+
+    #[test]
+    fn given_an_object_that_is_no_secret_but_has_a_secrets_name_then_it_gets_no_values() {
+        let mut vault = Vault::default();
+        vault.remember(&json!({"metadata": {"name": "store"}, "data": {"password": "a2VwdA=="}}));
+        let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "store"}});
+        let account = Manifest { object: object.clone(), secrets: std::collections::BTreeMap::new() };
+        assert_eq!(vault.fill(&account).unwrap(), object);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     blueprint::PartId,
     engine::event::{Action, Counts, Envelope, Event, HandOver, Outcome, Problem, StepSummary, Title},
 };
-use anstyle::{AnsiColor, Style as Ansi};
+use anstyle::AnsiColor;
 use std::{
     collections::HashMap,
     fmt::Write as _,
@@ -65,6 +65,7 @@ impl<W: Write + Send> Face for Plain<W> {
             Event::Ready { title, action, proof, elapsed_ms, .. } => {
                 ready_text(title, *action, proof.as_deref(), *elapsed_ms)
             }
+            Event::Proven { title, proof, .. } => row(&good("proven"), title, proof),
             Event::Failed { title, problem, .. } => {
                 format!("{}{}", row(&bad("failed"), title, ""), indented(&problem_text(problem)))
             }
@@ -163,8 +164,8 @@ fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u6
         let pause = if note.is_empty() { "" } else { "  " };
         let _infallible = write!(note, "{pause}{}", seconds(elapsed_ms));
     }
-    let style = if action == Action::Keep { Ansi::new() } else { AnsiColor::Green.on_default() };
-    row(&format!("{style}{word}{style:#}{}", padding(word)), title, &note)
+    let word = if action == Action::Keep { word.to_owned() } else { good(word) };
+    row(&word, title, &note)
 }
 
 /// A problem in three lines: what was tried, what came back, what to do.
@@ -208,6 +209,11 @@ fn finished_text(outcome: Outcome, counts: &Counts, address: Option<&str>, elaps
         let _infallible = writeln!(text, "Try it: {address}");
     }
     text
+}
+
+fn good(word: &str) -> String {
+    let style = AnsiColor::Green.on_default();
+    format!("{style}{word}{style:#}{}", padding(word))
 }
 
 fn bad(word: &str) -> String {

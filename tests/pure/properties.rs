@@ -4,7 +4,7 @@ use crate::{parts::Parts, world};
 use gatewright::{
     answers::{Answers, EmailClaim, HookPlacement},
     blueprint::{Existing, PartBody, Wave, blueprint, export, locks},
-    facts::{Facts, NamespaceFacts, OutboundPolicy},
+    facts::{Facts, Injection, NamespaceFacts, OutboundPolicy},
     secret::Fingerprint,
 };
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ fn worlds() -> impl Strategy<Value = (Answers, Facts, Existing)> {
             facts.cluster.istio.injection_label = ("istio.io/rev".to_owned(), "canary".to_owned());
         }
         if foreign {
-            facts.cluster.application.namespace = NamespaceFacts::Foreign { injected: true };
+            facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::On };
         }
         (answers, facts, if registered { world::registered() } else { world::nothing() })
     })

@@ -4,7 +4,7 @@ use crate::world;
 use gatewright::{
     answers::{Answers, HookPlacement, IssuerKind, names::Port},
     blueprint::blueprint,
-    facts::{Facts, NamespaceFacts},
+    facts::{Facts, Injection, NamespaceFacts},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +116,7 @@ fn given_missing_kinds_then_each_is_named_with_what_installs_it() {
 #[test]
 fn given_somebody_elses_namespace_without_injection_on_istio_1_9_then_the_label_is_asked_for() {
     let mut facts = world::facts(9);
-    facts.cluster.application.namespace = NamespaceFacts::Foreign { injected: false };
+    facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::Unsaid };
     let refusal = blueprint(&world::answers(), &facts, &world::registered()).unwrap_err();
     insta::assert_snapshot!(refusal, @"namespace `myapp` is somebody else's and has no Istio injection, and Istio 1.9.2 looks at its label alone. Label it yourself: kubectl label namespace myapp istio-injection=enabled");
 }

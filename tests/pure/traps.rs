@@ -7,7 +7,7 @@ use crate::{
 use gatewright::{
     answers::{Answers, EmailClaim, HookPlacement, names::Lifetime},
     blueprint::{Known, PartBody, RegistrationPart, Wave},
-    facts::{NamespaceFacts, OutboundPolicy},
+    facts::{Injection, NamespaceFacts, OutboundPolicy},
     secret::Fingerprint,
 };
 use serde_json::{Value, json};
@@ -494,8 +494,8 @@ fn trap_a_certificate_is_read_from_the_gateways_own_namespace() {
 #[test]
 fn trap_the_namespace_of_somebody_else_is_left_as_it_is() {
     let mut facts = world::facts(28);
-    for injected in [true, false] {
-        facts.cluster.application.namespace = NamespaceFacts::Foreign { injected };
+    for injection in [Injection::On, Injection::Unsaid] {
+        facts.cluster.application.namespace = NamespaceFacts::Foreign { injection };
         let parts = Parts::of(&world::answers(), &facts, &world::registered());
         assert!(parts.all("Namespace").is_empty());
         for deployment in parts.all("Deployment") {
@@ -559,4 +559,14 @@ fn given_no_registration_yet_then_what_only_entra_knows_is_named_as_still_to_com
     let parts = Parts::of(&world::answers(), &world::facts(28), &world::nothing());
     let Known::Later(when) = world::nothing().registered else { panic!("nothing is registered") };
     assert_eq!(parts.configuration()["client_id"].as_str(), Some(format!("‹{when}›").as_str()));
+}
+
+#[test]
+fn trap_a_namespace_that_says_no_to_sidecars_wins_over_what_a_pod_asks_for() {
+    // Without the label the locks would sit nowhere; it is asked for, and nothing else of somebody else's namespace.
+    let mut facts = world::facts(28);
+    facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::Off };
+    let parts = Parts::of(&world::answers(), &facts, &world::registered());
+    let namespace = parts.one("Namespace", "myapp");
+    assert_eq!(namespace["metadata"]["labels"], json!({"istio-injection": "enabled"}));
 }

@@ -8,8 +8,9 @@ use gatewright::{
     },
     blueprint::{Existing, Known},
     facts::{
-        ApplicationFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, IssuerFacts, IstioFacts, IstioVersion,
-        MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis, ServiceFacts, TenantFacts,
+        ApplicationFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, Injection, IssuerFacts, IstioFacts,
+        IstioVersion, MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis, ServiceFacts,
+        TenantFacts,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +133,7 @@ pub(crate) fn facts(minor: u16) -> Facts {
 /// Facts in which the application of [`answers_for_existing_service`] runs, with sidecars, in somebody else's namespace.
 pub(crate) fn facts_with_existing_service(minor: u16) -> Facts {
     let mut facts = facts(minor);
-    facts.cluster.application.namespace = NamespaceFacts::Foreign { injected: true };
+    facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::On };
     facts.cluster.application.service = Some(ServiceFacts {
         selector: BTreeMap::from([("app".to_owned(), "shop".to_owned()), ("tier".to_owned(), "web".to_owned())]),
         service_accounts: BTreeSet::from(["shop".to_owned(), "shop-canary".to_owned()]),

@@ -7,7 +7,7 @@ mod istio;
 mod policies;
 
 use super::{Attempt, Cluster, Error, MissingRight, ObjectRef, fields::Fields, objects::Selection};
-use crate::facts::{ClusterFacts, NamespaceFacts, ServedApis};
+use crate::facts::{ClusterFacts, Injection, NamespaceFacts, ServedApis};
 use serde_json::Value;
 
 /// What discovery has to look at.
@@ -183,11 +183,13 @@ fn namespace_facts(request: &DiscoverRequest, namespace: Option<&Value>) -> Name
         return NamespaceFacts::Ours;
     }
     // An explicit `disabled` wins over a revision (Istio's injection webhook).
-    let injected = match namespace.label("istio-injection") {
-        Some(injection) => injection == "enabled",
-        None => namespace.label("istio.io/rev").is_some(),
+    let injection = match namespace.label("istio-injection") {
+        Some("enabled") => Injection::On,
+        Some(_) => Injection::Off,
+        None if namespace.label("istio.io/rev").is_some() => Injection::On,
+        None => Injection::Unsaid,
     };
-    NamespaceFacts::Foreign { injected }
+    NamespaceFacts::Foreign { injection }
 }
 
 /// Lists a kind in the best version served; nothing, when it is not served at all.

@@ -4,7 +4,7 @@ use crate::{
         Error,
         test_server::{TestServer, failure},
     },
-    facts::{ClusterFacts, IstioVersion, NamespaceFacts, OutboundPolicy},
+    facts::{ClusterFacts, Injection, IstioVersion, NamespaceFacts, OutboundPolicy},
 };
 use serde_json::{Value, json};
 
@@ -201,7 +201,7 @@ async fn given_our_namespace_then_it_is_known_as_ours_and_another_installations_
     let ours = World { namespace: Some(mark("myapp")), ..World::usual() }.discover().await.unwrap();
     assert_eq!(ours.application.namespace, NamespaceFacts::Ours);
     let theirs = World { namespace: Some(mark("other")), ..World::usual() }.discover().await.unwrap();
-    assert_eq!(theirs.application.namespace, NamespaceFacts::Foreign { injected: false });
+    assert_eq!(theirs.application.namespace, NamespaceFacts::Foreign { injection: Injection::Unsaid });
 }
 
 #[tokio::test]

@@ -223,7 +223,7 @@ impl Cluster {
         let failed =
             |cause: String| Error::PodUnreachable { namespace: pod.namespace.clone(), pod: pod.name.clone(), cause };
         let pods: Api<Pod> = Api::namespaced(self.inner.client.clone(), &pod.namespace);
-        let forward = match self.call(attempt, pods.portforward(&pod.name, &[ADMIN_PORT])).await {
+        let forward = match self.call(attempt, || pods.portforward(&pod.name, &[ADMIN_PORT])).await {
             Err(Error::Refused { status: 404, .. }) => return Err(failed("it is gone".to_owned())),
             // A pod that is not scheduled or not running is refused with 400.
             Err(Error::Invalid { causes, .. }) => {

@@ -1,0 +1,11 @@
+//! The whole program over HTTP against the practice ground: the real binary, the real clients, every request counted.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must stop")]
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "these are names of our own making")]
+
+mod bad_world;
+mod door;
+mod export;
+mod killed;
+mod secrets;
+mod setup;
+mod world;
