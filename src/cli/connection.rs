@@ -108,6 +108,10 @@ impl Place {
     }
 
     /// Ends the practice ground, if there is one, with its state written down.
+    #[cfg_attr(
+        not(feature = "practice"),
+        expect(clippy::unused_async, reason = "it is async where there is a practice ground")
+    )]
     pub(super) async fn close(self) {
         match self {
             Self::Real => {}
