@@ -29,6 +29,8 @@ pub struct ClusterFacts {
     pub application: ApplicationFacts,
     /// Every issuer that can sign in the gateway's namespace.
     pub issuers: Vec<IssuerFacts>,
+    /// The Secret with the gateway's certificate, where the answers name one that is there already.
+    pub tls_secret: Option<TlsSecretFacts>,
 }
 
 /// The API versions served, best first, by group and kind; the core group is the empty text.
@@ -181,6 +183,55 @@ pub struct IssuerFacts {
     pub ready: Result<(), String>,
     /// Whether it can sign wildcards: it has a DNS01 solver, or is no ACME issuer (domain.md 5.3).
     pub signs_wildcards: bool,
+}
+
+/// A Secret with a certificate in the gateway's namespace, as far as it may be known: nothing of its private key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum TlsSecretFacts {
+    /// It is not there.
+    #[serde(rename_all = "camelCase")]
+    Absent {
+        /// Other namespaces that have one of that name: those where it is often put by mistake were looked at.
+        elsewhere: Vec<String>,
+    },
+    /// It is of a type that is not `kubernetes.io/tls`.
+    #[serde(rename_all = "camelCase")]
+    OfAnotherType {
+        /// Its type.
+        found: String,
+    },
+    /// There is no certificate in it that could be read.
+    Unreadable {
+        /// Why.
+        cause: String,
+    },
+    /// A certificate.
+    Readable(CertificateFacts),
+}
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateFacts {
+    /// The DNS names that it is for (its subject alternative names: browsers look at nothing else), in lower case.
+    pub names: BTreeSet<String>,
+    /// When it expires, RFC 3339.
+    pub expires: String,
+    /// Whether it is valid today.
+    pub validity: Validity,
+}
+
+/// Whether a certificate is valid today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Validity {
+    /// Not yet.
+    NotYet,
+    /// It is.
+    Valid,
+    /// No longer.
+    Expired,
 }
 
 /// What the tenant is.

@@ -6,7 +6,7 @@ use super::{
     checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
-    names::{AppName, DisplayName, DnsName, Hostname, ServiceName, Unusable},
+    names::{AppName, DisplayName, DnsName, Hostname, SecretName, ServiceName, Unusable},
     reader::{Noted, Reader, Spot},
     spelling::quoted,
 };
@@ -183,10 +183,53 @@ fn access(reader: &mut Reader) -> Result<Access, Noted> {
 }
 
 fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, Noted> {
+    const SECRET: &str = "certificate.secretName";
+    let issuer = reader.section("certificate.issuer");
+    match (issuer, reader.place(SECRET)) {
+        (Some(_), None) => issued(reader, host),
+        (None, Some(_)) => existing_certificate(reader),
+        (Some(issuer), Some(secret)) => {
+            let reason = Unusable {
+                wrong: "has both `issuer` and `secretName`".to_owned(),
+                right: "keep `issuer` to have the certificate made, or `secretName` if it is there already".to_owned(),
+            };
+            let both = reader.note(issuer.max(secret), "certificate", reason);
+            let _their_own_mistakes = (issued(reader, host), reader.required::<SecretName>(SECRET));
+            Err(both)
+        }
+        (None, None) if reader.is_wrong("certificate.issuer") || reader.is_wrong(SECRET) => Err(Noted),
+        (None, None) => {
+            let reason = Unusable {
+                wrong: "has neither `issuer` nor `secretName`".to_owned(),
+                right: "add `issuer: {name: letsencrypt-production}` to have it made, or `secretName: wildcard-tls` if it is there \
+                        already"
+                    .to_owned(),
+            };
+            let place = reader.section("certificate").unwrap_or(Place::START);
+            Err(reader.note(place, "certificate", reason))
+        }
+    }
+}
+
+/// Its names are on it already.
+fn existing_certificate(reader: &mut Reader) -> Result<Certificate, Noted> {
+    const NAMES: &str = "certificate.names";
+    let secret = reader.required("certificate.secretName");
+    if let Some(place) = reader.place(NAMES) {
+        let reason = Unusable {
+            wrong: "says which names a certificate gets, and the one of `secretName` has its names already".to_owned(),
+            right: "take it out; that they cover the host is looked up in the cluster".to_owned(),
+        };
+        return Err(reader.note(place, NAMES, reason));
+    }
+    Ok(Certificate::Existing { secret: secret?.value })
+}
+
+fn issued(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, Noted> {
     let kind = reader.choice("certificate.issuer.kind", keys::ISSUER_KINDS, IssuerKind::ClusterIssuer);
     let name = reader.required("certificate.issuer.name");
     let names = certificate_names(reader, host);
-    Ok(Certificate { issuer: Issuer { kind: kind?, name: name?.value }, names: names? })
+    Ok(Certificate::Issued { issuer: Issuer { kind: kind?, name: name?.value }, names: names? })
 }
 
 fn certificate_names(reader: &mut Reader, host: Option<&Hostname>) -> Result<Vec<DnsName>, Noted> {

@@ -187,9 +187,13 @@ pub const KEYS: &[Key] = &[
     section(
         "certificate",
         Absence::Refused,
-        "The certificate that the gateway shows, made by cert-manager in the gateway's own namespace.",
+        "The certificate that the gateway shows: made by cert-manager in the gateway's own namespace, or there already.",
     ),
-    section("certificate.issuer", Absence::Refused, "The cert-manager issuer that signs it."),
+    section(
+        "certificate.issuer",
+        Absence::Means("there is a `secretName`"),
+        "Have it made and renewed: the cert-manager issuer that signs it.",
+    ),
     Key {
         path: "certificate.issuer.kind",
         shape: Shape::Choice(&["ClusterIssuer", "Issuer"]),
@@ -206,6 +210,13 @@ pub const KEYS: &[Key] = &[
         meaning: "The names on it; one of them covers the host. A wildcard stands for exactly one label, and needs an \
                   issuer that proves domains over DNS.",
     },
+    text(
+        "certificate.secretName",
+        Absence::Means("there is an `issuer`"),
+        "wildcard-tls",
+        "Or use one that is there already: the Secret of type `kubernetes.io/tls` in the gateway's namespace. Whoever put it \
+         there renews it; its names must cover the host.",
+    ),
     section(
         "sessions",
         Absence::Means("every default below"),
@@ -272,7 +283,6 @@ const fn not_built(key: &'static str, what: &'static str, instead: &'static str)
 
 const VALKEY: &str = "Gatewright deploys a Valkey of its own";
 const OWN_REGISTRATION: &str = "Gatewright makes a registration of its own";
-const OWN_CERTIFICATE: &str = "name a cert-manager issuer that is there already in `certificate.issuer`";
 
 /// What is refused by name, so that nobody believes it took effect.
 pub const NOT_BUILT: &[NotBuilt] = &[
@@ -331,9 +341,11 @@ pub const NOT_BUILT: &[NotBuilt] = &[
         "use `registration.assignmentRequired` and assign people in the portal",
     ),
     not_built("access.publicPaths", "paths without sign-in", "every path of the host needs sign-in"),
-    not_built("certificate.secretName", "using a TLS secret that is there already", OWN_CERTIFICATE),
-    not_built("certificate.existing", "using a TLS secret that is there already", OWN_CERTIFICATE),
-    not_built("certificate.newIssuer", "making an issuer", OWN_CERTIFICATE),
+    not_built(
+        "certificate.newIssuer",
+        "making an issuer",
+        "name a cert-manager issuer in `certificate.issuer`, or a TLS secret in `certificate.secretName`, that is there already",
+    ),
     not_built(
         "certificate.issuer.group",
         "issuers of other groups than cert-manager's own",
@@ -397,6 +409,9 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("issuerref", "certificate.issuer"),
     ("clusterissuer", "certificate.issuer.name"),
     ("dnsnames", "certificate.names"),
+    ("existing", "certificate.secretName"),
+    ("tlssecret", "certificate.secretName"),
+    ("credentialname", "certificate.secretName"),
     ("redis", "sessions"),
     ("valkey", "sessions"),
     ("oauth2proxy", "proxy"),
@@ -423,9 +438,13 @@ pub(super) fn section_example(path: &str) -> String {
         Shape::Section => format!("{}: {}", last_part(key.path), section_example(key.path)),
         _ => format!("{}: {}", last_part(key.path), key.example),
     });
-    // One of its two sections is needed, and the table cannot say so.
-    let workload = (path == "application").then(|| format!("deploy: {}", section_example("application.deploy")));
-    format!("{{{}}}", least.chain(workload).collect::<Vec<_>>().join(", "))
+    // One of two is needed, and the table cannot say so.
+    let one_of_two = match path {
+        "application" => Some(format!("deploy: {}", section_example("application.deploy"))),
+        "certificate" => Some(format!("issuer: {}", section_example("certificate.issuer"))),
+        _ => None,
+    };
+    format!("{{{}}}", least.chain(one_of_two).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether `path` is somewhere in `section`.

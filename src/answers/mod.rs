@@ -21,7 +21,7 @@ pub use mistakes::{Mistake, Mistakes};
 
 use names::{
     AppName, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port,
-    ScopeName, ServiceName, TenantId,
+    ScopeName, SecretName, ServiceName, TenantId,
 };
 
 /// Every decision that one installation rests on.
@@ -116,13 +116,39 @@ pub enum EmailClaim {
     PreferredUsername,
 }
 
-/// The certificate that the gateway shows, made by cert-manager in the gateway's own namespace.
+/// The certificate that the gateway shows. Its Secret is in the gateway's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// Who signs it.
-    pub issuer: Issuer,
-    /// The names on it; never empty, and one of them covers the application's host.
-    pub names: Vec<DnsName>,
+pub enum Certificate {
+    /// cert-manager makes and renews it.
+    Issued {
+        /// Who signs it.
+        issuer: Issuer,
+        /// The names on it; never empty, and one of them covers the application's host.
+        names: Vec<DnsName>,
+    },
+    /// Somebody else keeps it there.
+    Existing {
+        /// The name of its Secret, of type `kubernetes.io/tls`.
+        secret: SecretName,
+    },
+}
+
+impl Certificate {
+    /// The issuer, where cert-manager makes it.
+    pub fn issuer(&self) -> Option<&Issuer> {
+        match self {
+            Self::Issued { issuer, .. } => Some(issuer),
+            Self::Existing { .. } => None,
+        }
+    }
+
+    /// The Secret's name, where it is there already.
+    pub fn existing_secret(&self) -> Option<&SecretName> {
+        match self {
+            Self::Issued { .. } => None,
+            Self::Existing { secret } => Some(secret),
+        }
+    }
 }
 
 /// A cert-manager issuer.

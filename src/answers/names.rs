@@ -80,6 +80,10 @@ text_type!(
     IssuerName, spelling::issuer_name
 );
 text_type!(
+    /// The name of a Secret: a DNS subdomain.
+    SecretName, spelling::secret_name
+);
+text_type!(
     /// A container image with a tag or a digest.
     ImageReference, spelling::image_reference
 );

@@ -65,6 +65,11 @@ impl Reader {
         self.sections.get(path).copied()
     }
 
+    /// Where the file says a usable value for this key, if it does.
+    pub(super) fn place(&self, path: &str) -> Option<Place> {
+        self.leaves.get(path).map(|node| node.place)
+    }
+
     /// Whether a mistake about `path`, or about a section it is in, has been noted.
     pub(super) fn is_wrong(&self, path: &str) -> bool {
         let mut path = path;

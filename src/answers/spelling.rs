@@ -276,6 +276,17 @@ pub(super) fn issuer_name(text: &str) -> Verdict {
     dotted(text, DNS_NAME_MAX, "letsencrypt-production")
 }
 
+/// The name of a Secret: a DNS subdomain, as every object's name.
+pub(super) fn secret_name(text: &str) -> Verdict {
+    if let Some((place, name)) = text.split_once('/').filter(|(place, name)| !place.is_empty() && !name.contains('/')) {
+        return unusable(
+            format!("{} names a namespace too, and there is one alone where it is looked for", quoted(text)),
+            format!("write its name without {}: {}", quoted(&format!("{place}/")), quoted(name)),
+        );
+    }
+    dotted(text, DNS_NAME_MAX, "wildcard-tls")
+}
+
 /// A tenant: its GUID or one of its domains.
 pub(super) fn tenant(text: &str) -> Verdict {
     const RIGHT: &str = "write the tenant's id (a GUID) or one of its domains, such as `contoso.onmicrosoft.com`";

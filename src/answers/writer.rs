@@ -1,7 +1,7 @@
 //! Writes answers as a commented file.
 
 use super::{
-    Answers, Workload,
+    Answers, Certificate, Workload,
     keys::{self, Absence, KEYS, Key, Shape},
 };
 use std::fmt::Write as _;
@@ -51,9 +51,16 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         ("access.emailDomains", Value::List(access.email_domains.iter().map(ToString::to_string).collect())),
         ("access.emailClaim", text(&keys::word(keys::EMAIL_CLAIMS, &access.email_claim))),
         ("access.machines", bare(&access.machines)),
-        ("certificate.issuer.kind", text(&keys::word(keys::ISSUER_KINDS, &certificate.issuer.kind))),
-        ("certificate.issuer.name", text(&certificate.issuer.name)),
-        ("certificate.names", Value::List(certificate.names.iter().map(ToString::to_string).collect())),
+    ]);
+    match certificate {
+        Certificate::Issued { issuer, names } => entries.extend([
+            ("certificate.issuer.kind", text(&keys::word(keys::ISSUER_KINDS, &issuer.kind))),
+            ("certificate.issuer.name", text(&issuer.name)),
+            ("certificate.names", Value::List(names.iter().map(ToString::to_string).collect())),
+        ]),
+        Certificate::Existing { secret } => entries.push(("certificate.secretName", text(secret))),
+    }
+    entries.extend([
         ("sessions.image", text(&sessions.image)),
         ("proxy.image", text(&proxy.image)),
         ("proxy.replicas", bare(&proxy.replicas)),

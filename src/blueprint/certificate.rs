@@ -1,12 +1,19 @@
-//! The certificate that the gateway shows.
+//! The certificate that the gateway shows: made by cert-manager, or there already.
 
 use super::{
-    context::{Context, custom_part},
+    context::{Context, Names, custom_part},
     object::{Part, Wave},
 };
-use crate::answers::IssuerKind;
+use crate::{
+    answers::{Answers, Certificate, IssuerKind, names::DnsName},
+    facts::TlsSecretFacts,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// On the record of an installation whose certificate was there already: where its Secret is, as `namespace/name`, so that
+/// `status` finds it without looking for the gateway.
+pub const SECRET_ANNOTATION: &str = "gatewright.dev/certificate-secret";
 
 /// `cert-manager.io` Certificate, as far as we set it.
 #[derive(Serialize)]
@@ -37,24 +44,25 @@ struct PrivateKey {
     rotation_policy: &'static str,
 }
 
-pub(super) fn part(context: &Context<'_>) -> Part {
-    let wanted = &context.answers.certificate;
+/// Nothing, where the certificate is there already: whoever keeps it there renews it.
+pub(super) fn part(context: &Context<'_>) -> Option<Part> {
+    let Certificate::Issued { issuer, names } = &context.answers.certificate else { return None };
     let spec = CertificateSpec {
         secret_name: secret_name(context).to_owned(),
         secret_template: SecretTemplate { labels: context.labels("certificate") },
-        dns_names: wanted.names.iter().map(ToString::to_string).collect(),
+        dns_names: names.iter().map(ToString::to_string).collect(),
         issuer_ref: IssuerReference {
             group: "cert-manager.io",
-            kind: match wanted.issuer.kind {
+            kind: match issuer.kind {
                 IssuerKind::ClusterIssuer => "ClusterIssuer",
                 IssuerKind::Issuer => "Issuer",
             },
-            name: wanted.issuer.name.to_string(),
+            name: issuer.name.to_string(),
         },
         private_key: PrivateKey { rotation_policy: "Always" },
     };
     let gateway_namespace = &context.facts.cluster.gateway.namespace;
-    custom_part(
+    Some(custom_part(
         Wave::Foundation,
         (&context.versions.certificate, "Certificate"),
         context.metadata_in(gateway_namespace, secret_name(context), "certificate"),
@@ -63,10 +71,26 @@ pub(super) fn part(context: &Context<'_>) -> Part {
             "Has cert-manager get and renew the certificate that browsers see; it is in `{gateway_namespace}` because a \
              gateway reads certificates from its own namespace alone."
         ),
-    )
+    ))
 }
 
-/// The Secret that cert-manager keeps the certificate in, in the gateway's namespace.
+/// The Secret with the certificate, in the gateway's namespace.
 pub(super) fn secret_name<'a>(context: &'a Context<'_>) -> &'a str {
-    &context.names.shared
+    context.answers.certificate.existing_secret().map_or(&context.names.shared, |secret| secret.as_str())
+}
+
+/// The Secret that cert-manager keeps a certificate of ours in, in the gateway's namespace.
+pub fn issued_secret_name(answers: &Answers) -> String {
+    Names::of(answers).shared
+}
+
+/// The names on the certificate, as far as one can be a host's.
+pub(super) fn names(context: &Context<'_>) -> Vec<DnsName> {
+    match (&context.answers.certificate, &context.facts.cluster.tls_secret) {
+        (Certificate::Issued { names, .. }, _) => names.clone(),
+        (Certificate::Existing { .. }, Some(TlsSecretFacts::Readable(certificate))) => {
+            certificate.names.iter().filter_map(|name| name.parse().ok()).collect()
+        }
+        (Certificate::Existing { .. }, _) => Vec::new(),
+    }
 }

@@ -96,7 +96,7 @@ impl ApiVersions {
             virtual_service: version(NETWORKING, "VirtualService", true),
             service_entry: version(NETWORKING, "ServiceEntry", super::egress::is_needed(facts)),
             envoy_filter: version(NETWORKING, "EnvoyFilter", answers.hook == HookPlacement::Gateway),
-            certificate: version("cert-manager.io", "Certificate", true),
+            certificate: version("cert-manager.io", "Certificate", answers.certificate.issuer().is_some()),
         }
     }
 }

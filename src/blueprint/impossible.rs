@@ -2,8 +2,8 @@
 
 use super::context::{Context, NAME_LABEL};
 use crate::{
-    answers::{HookPlacement, IssuerKind, Workload},
-    facts::{Injection, IstioVersion, NamespaceFacts, ServiceFacts},
+    answers::{Certificate, HookPlacement, Issuer, IssuerKind, Workload, names::DnsName},
+    facts::{CertificateFacts, Injection, IstioVersion, NamespaceFacts, ServiceFacts, TlsSecretFacts, Validity},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -147,6 +147,78 @@ pub enum Reason {
         /// The name on the certificate.
         wildcard: String,
     },
+    /// The certificate that is said to be there is not where the gateway looks for it.
+    #[error(
+        "there is no Secret `{secret}` in the gateway's namespace `{namespace}`, and a gateway reads certificates from its own namespace alone. {}",
+        match elsewhere.as_slice() {
+            [] => format!("Make it: kubectl create secret tls {secret} --namespace {namespace} --cert=CHAIN.pem --key=KEY.pem"),
+            elsewhere => format!("There is one in {}: have whoever keeps it there keep it in `{namespace}` too", list(elsewhere)),
+        }
+    )]
+    TlsSecretNotFound {
+        /// The Secret.
+        secret: String,
+        /// The gateway's namespace.
+        namespace: String,
+        /// Other namespaces that have one of that name.
+        elsewhere: Vec<String>,
+    },
+    /// A Secret of another type may hold anything.
+    #[error(
+        "Secret `{secret}` in namespace `{namespace}` is of type `{found}` and not `kubernetes.io/tls`, so it is no certificate's. Name the certificate's own Secret under `certificate.secretName`, or make it with: kubectl create secret tls"
+    )]
+    TlsSecretOfAnotherType {
+        /// The Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its type.
+        found: String,
+    },
+    /// What is in it is no certificate with its key.
+    #[error(
+        "Secret `{secret}` in namespace `{namespace}` holds no certificate that a gateway could show: {cause}. Put the chain into `tls.crt` and its key into `tls.key`, both PEM"
+    )]
+    TlsSecretUnreadable {
+        /// The Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+        /// Why.
+        cause: String,
+    },
+    /// Browsers refuse it.
+    #[error(
+        "the certificate in Secret `{secret}` in namespace `{namespace}` {}, so browsers refuse it. Have it renewed by whoever keeps it there, or name an issuer under `certificate.issuer`",
+        match validity { Validity::Expired => format!("expired at {expires}"), _ => "is not valid yet".to_owned() }
+    )]
+    CertificateNotValid {
+        /// The Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+        /// When it expires.
+        expires: String,
+        /// Expired, or not valid yet.
+        validity: Validity,
+    },
+    /// It is for other names.
+    #[error(
+        "the certificate in Secret `{secret}` in namespace `{namespace}` does not cover `{host}`; {}. Use one for `{host}` or `*.{parent}`, or name an issuer under `certificate.issuer`",
+        if names.is_empty() { "it is for no DNS name at all".to_owned() } else { format!("it is for {}", list(names)) }
+    )]
+    CertificateDoesNotCover {
+        /// The Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+        /// The application's host.
+        host: String,
+        /// What a wildcard would have to be for.
+        parent: String,
+        /// What it is for.
+        names: BTreeSet<String>,
+    },
     /// The gateway has no labels by which a Gateway could select it.
     #[error(
         "the ingress gateway `{service}` in namespace `{namespace}` selects no pods by labels, so no Gateway can be bound to it. Choose another under `gateway`"
@@ -263,7 +335,41 @@ fn selects_our_own_pods(context: &Context<'_>, service: &ServiceFacts) -> bool {
 }
 
 fn find_in_certificate(context: &Context<'_>, reasons: &mut Vec<Reason>) {
-    let wanted = &context.answers.certificate.issuer;
+    match &context.answers.certificate {
+        Certificate::Issued { issuer, names } => find_in_issuer(context, issuer, names, reasons),
+        Certificate::Existing { secret } => reasons.extend(find_in_tls_secret(context, secret.as_str())),
+    }
+}
+
+fn find_in_tls_secret(context: &Context<'_>, secret: &str) -> Option<Reason> {
+    let secret = secret.to_owned();
+    let namespace = context.facts.cluster.gateway.namespace.clone();
+    match context.facts.cluster.tls_secret.clone() {
+        None => Some(Reason::TlsSecretNotFound { secret, namespace, elsewhere: Vec::new() }),
+        Some(TlsSecretFacts::Absent { elsewhere }) => Some(Reason::TlsSecretNotFound { secret, namespace, elsewhere }),
+        Some(TlsSecretFacts::OfAnotherType { found }) => {
+            Some(Reason::TlsSecretOfAnotherType { secret, namespace, found })
+        }
+        Some(TlsSecretFacts::Unreadable { cause }) => Some(Reason::TlsSecretUnreadable { secret, namespace, cause }),
+        Some(TlsSecretFacts::Readable(CertificateFacts { names, expires, validity })) => {
+            let host = &context.answers.application.host;
+            if validity != Validity::Valid {
+                return Some(Reason::CertificateNotValid { secret, namespace, expires, validity });
+            }
+            let covers = super::certificate::names(context).iter().any(|name| name.covers(host));
+            let parent = host.parent().to_owned();
+            (!covers).then(|| Reason::CertificateDoesNotCover {
+                secret,
+                namespace,
+                host: host.to_string(),
+                parent,
+                names,
+            })
+        }
+    }
+}
+
+fn find_in_issuer(context: &Context<'_>, wanted: &Issuer, names: &[DnsName], reasons: &mut Vec<Reason>) {
     let gateway_namespace = &context.facts.cluster.gateway.namespace;
     let (kind, place) = match wanted.kind {
         IssuerKind::ClusterIssuer => ("ClusterIssuer", String::new()),
@@ -276,7 +382,7 @@ fn find_in_certificate(context: &Context<'_>, reasons: &mut Vec<Reason>) {
         reasons.push(Reason::IssuerNotFound { kind, name, place, known });
         return;
     };
-    let wildcard = context.answers.certificate.names.iter().find(|name| name.is_wildcard());
+    let wildcard = names.iter().find(|name| name.is_wildcard());
     if let Some(wildcard) = wildcard.filter(|_| !issuer.signs_wildcards) {
         reasons.push(Reason::WildcardNeedsDns01 { kind, name, wildcard: wildcard.to_string() });
     }

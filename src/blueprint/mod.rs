@@ -24,6 +24,7 @@ mod routes;
 mod session_store;
 mod token_validation;
 
+pub use certificate::{SECRET_ANNOTATION, issued_secret_name};
 pub use export::{ExportFile, document, export, registration_lines};
 pub use impossible::{Impossible, LockPlace, Reason};
 pub use locks::{Locks, locks};
@@ -52,7 +53,7 @@ pub fn blueprint(answers: &Answers, facts: &Facts, existing: &Existing) -> Resul
     let context = Context::new(answers, facts, existing)?;
     let mut parts = namespace::parts(&context);
     parts.extend(registration::parts(&context));
-    parts.push(certificate::part(&context));
+    parts.extend(certificate::part(&context));
     parts.extend(egress::part(&context));
     parts.extend(isolation::parts(&context));
     parts.extend(session_store::parts(&context));

@@ -1,6 +1,7 @@
 //! The application's namespace, and the record of the answers in it.
 
 use super::{
+    certificate,
     context::{Context, object_part},
     object::{Part, Wave},
 };
@@ -55,10 +56,15 @@ fn injection_in_foreign_namespace(context: &Context<'_>) -> Part {
 }
 
 fn record(context: &Context<'_>) -> Part {
+    let mut metadata = context.metadata(&record_name(context.app()), "record");
+    if let Some(secret) = context.answers.certificate.existing_secret() {
+        let place = format!("{}/{secret}", context.facts.cluster.gateway.namespace);
+        metadata.annotations = Some(BTreeMap::from([(certificate::SECRET_ANNOTATION.to_owned(), place)]));
+    }
     object_part(
         Wave::Ground,
         ConfigMap {
-            metadata: context.metadata(&record_name(context.app()), "record"),
+            metadata,
             data: Some(BTreeMap::from([(RECORD_KEY.to_owned(), crate::answers::file::render(context.answers))])),
             ..ConfigMap::default()
         },

@@ -44,8 +44,7 @@ fn gateway(context: &Context<'_>) -> Part {
 /// (domain.md D7).
 fn server_host(context: &Context<'_>) -> String {
     let host = &context.answers.application.host;
-    let names = &context.answers.certificate.names;
-    names
+    certificate::names(context)
         .iter()
         .find(|name| name.is_wildcard() && name.covers(host))
         .map_or_else(|| host.to_string(), ToString::to_string)

@@ -6,12 +6,17 @@ use super::{
     problem,
 };
 use crate::{
-    answers::file,
+    answers::{
+        file,
+        names::{DnsName, Hostname},
+    },
+    blueprint::SECRET_ANNOTATION,
     cluster::{Cluster, Error, Selection},
+    facts::{TlsSecretFacts, Validity},
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 /// One installation, at a glance.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +32,7 @@ pub struct Installation {
     pub proxy: Option<Pods>,
     /// The session store's pods.
     pub session_store: Option<Pods>,
-    /// The certificate: `ready`, or why not; `None` when it isn't there or may not be seen.
+    /// The certificate: `ready`, or why not; `None` when it may not be seen, or cert-manager knows none of ours.
     pub certificate: Option<String>,
     /// When the certificate expires.
     pub certificate_expires: Option<String>,
@@ -42,7 +47,8 @@ pub struct Pods {
     pub wanted: u64,
 }
 
-/// Every installation. Three requests, however many there are.
+/// Every installation. Three requests, however many there are; one more for each certificate that was there
+/// already.
 pub async fn list(cluster: &Cluster) -> Result<Vec<Installation>, Problem> {
     let records = cluster.installations().await.map_err(|error| problem::cluster("list installations", &error))?;
     let ours = Selection::labelled("app.kubernetes.io/managed-by=gatewright");
@@ -54,6 +60,7 @@ pub async fn list(cluster: &Cluster) -> Result<Vec<Installation>, Problem> {
     let certificates = seen(certificates)?;
     let mut found: Vec<Installation> =
         records.iter().map(|record| installation(record, &deployments, &certificates)).collect();
+    certificates_that_were_there(cluster, &records, &mut found).await?;
     found.sort_by(|left, right| (&left.namespace, &left.application).cmp(&(&right.namespace, &right.application)));
     Ok(found)
 }
@@ -64,6 +71,54 @@ fn seen(list: Result<Vec<Value>, Error>) -> Result<Vec<Value>, Problem> {
         Ok(objects) => Ok(objects),
         Err(Error::Forbidden(_) | Error::NotServed { .. }) => Ok(Vec::new()),
         Err(error) => Err(problem::cluster("look at what is installed", &error)),
+    }
+}
+
+/// Fills in the certificates that somebody else keeps.
+async fn certificates_that_were_there(
+    cluster: &Cluster,
+    records: &[Value],
+    found: &mut [Installation],
+) -> Result<(), Problem> {
+    for record in records {
+        let place = record.pointer("/metadata/annotations").and_then(|all| all.get(SECRET_ANNOTATION)?.as_str());
+        let Some((namespace, name)) = place.and_then(|place| place.split_once('/')) else { continue };
+        let is_of_it = |one: &&mut Installation| {
+            label(record, INSTALLATION_LABEL) == Some(&one.application)
+                && text(record, "/metadata/namespace") == Some(&one.namespace)
+        };
+        let Some(one) = found.iter_mut().find(is_of_it) else { continue };
+        match cluster.tls_secret(namespace, name).await {
+            Ok(facts) => (one.certificate, one.certificate_expires) = state(&facts, one.host.as_deref()),
+            Err(Error::Forbidden(_)) => {}
+            Err(error) => return Err(problem::cluster(&format!("look at Secret {namespace}/{name}"), &error)),
+        }
+    }
+    Ok(())
+}
+
+/// What there is to say of a certificate that was there already, and when it expires.
+fn state(facts: &TlsSecretFacts, host: Option<&str>) -> (Option<String>, Option<String>) {
+    let covers = |names: &BTreeSet<String>| {
+        let host = host.and_then(|host| host.parse::<Hostname>().ok());
+        host.is_none_or(|host| {
+            names.iter().filter_map(|name| name.parse::<DnsName>().ok()).any(|name| name.covers(&host))
+        })
+    };
+    match facts {
+        TlsSecretFacts::Absent { .. } => (Some("missing".to_owned()), None),
+        TlsSecretFacts::OfAnotherType { .. } | TlsSecretFacts::Unreadable { .. } => {
+            (Some("unreadable".to_owned()), None)
+        }
+        TlsSecretFacts::Readable(certificate) => {
+            let word = match certificate.validity {
+                Validity::Expired => "expired",
+                Validity::NotYet => "not valid yet",
+                Validity::Valid if !covers(&certificate.names) => "for other names",
+                Validity::Valid => "ready",
+            };
+            (Some(word.to_owned()), Some(certificate.expires.clone()))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     answers::Answers,
-    blueprint::{Manifest, Part, PartBody, PartId, Wave},
+    blueprint::{Manifest, Part, PartBody, PartId, Wave, issued_secret_name},
     cluster::{Error, ObjectRef, Selection},
     facts::{Facts, NamespaceFacts},
 };
@@ -95,7 +95,40 @@ pub(super) async fn find(
             .is_some_and(|owners| !owners.is_empty());
         !owned && ObjectRef::of(object).is_ok_and(|reference| !wanted.contains(&reference))
     });
-    Ok(leftovers.map(|object| step(&object)).collect())
+    let mut steps: Vec<Step> = leftovers.map(|object| step(&object)).collect();
+    // After the Certificate: as long as that is there, cert-manager would have its Secret made anew.
+    steps.extend(certificate_secret(target, answers, facts).await?.map(|object| step(&object)));
+    Ok(steps)
+}
+
+/// The Secret in which cert-manager keeps a certificate of ours outlives it. It is looked for by its name, and only where the
+/// answers name another one: who uses the one that was made for them keeps it.
+async fn certificate_secret(target: &Target, answers: &Answers, facts: &Facts) -> Result<Option<Value>, Problem> {
+    let name = issued_secret_name(answers);
+    if answers.certificate.existing_secret().is_none_or(|existing| existing.as_str() == name) {
+        return Ok(None);
+    }
+    let reference = ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        namespace: Some(facts.cluster.gateway.namespace.clone()),
+        name,
+    };
+    match target.cluster.get(&reference).await {
+        Ok(found) => Ok(found.filter(|secret| is_of(secret, answers)).map(|secret| named_only(&secret))),
+        Err(Error::Forbidden(right)) => {
+            tracing::info!(%right, "the Secret of an earlier certificate cannot be looked for");
+            Ok(None)
+        }
+        Err(error) => Err(problem::cluster(&format!("look for a leftover {reference}"), &error)),
+    }
+}
+
+/// Whether `object` carries the mark of this installation.
+fn is_of(object: &Value, answers: &Answers) -> bool {
+    let label = |name: &str| object.pointer("/metadata/labels")?.get(name)?.as_str();
+    label(INSTALLATION_LABEL) == Some(answers.application.name.as_str())
+        && label(INSTALLATION_NAMESPACE_LABEL) == Some(answers.application.namespace.as_str())
 }
 
 fn step(live: &Value) -> Step {

@@ -10,7 +10,7 @@ use crate::{
     answers::{Answers, IssuerKind, Workload},
     blueprint::{self, Existing, Known, PartBody, SecretValue},
     cluster::{DiscoverRequest, ObjectRef},
-    facts::{Facts, RegisteredFacts},
+    facts::{Facts, RegisteredFacts, TlsSecretFacts},
 };
 
 /// What was seen of the world.
@@ -34,6 +34,9 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     let request = discover_request(answers);
     let cluster = target.cluster.discover(&request).await.map_err(|error| problem::discover(&error))?;
     let facts = Facts { cluster, tenant: target.session.tenant().clone() };
+    if let Some(at) = certificate_at(answers, &facts) {
+        events.tell(Event::Looking { at });
+    }
     events.tell(Event::Looking { at: format!("tenant {}", facts.tenant.domain) });
     let unknown = Existing {
         registered: Known::Later("known once the application is registered"),
@@ -54,6 +57,15 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     Ok(Seen { facts, existing, registration, vault, client_secret_at })
 }
 
+/// A certificate that is there already, for a person.
+fn certificate_at(answers: &Answers, facts: &Facts) -> Option<String> {
+    let secret = answers.certificate.existing_secret()?;
+    let TlsSecretFacts::Readable(certificate) = facts.cluster.tls_secret.as_ref()? else { return None };
+    let names = certificate.names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let namespace = &facts.cluster.gateway.namespace;
+    Some(format!("Secret {namespace}/{secret}: a certificate for {names}, until {}", certificate.expires))
+}
+
 fn discover_request(answers: &Answers) -> DiscoverRequest {
     let application = &answers.application;
     DiscoverRequest {
@@ -63,10 +75,11 @@ fn discover_request(answers: &Answers) -> DiscoverRequest {
             Workload::Existing { service, .. } => Some(service.to_string()),
             Workload::Deploy { .. } => None,
         },
-        issuer: Some((
-            issuer_kind(answers.certificate.issuer.kind).to_owned(),
-            answers.certificate.issuer.name.to_string(),
-        )),
+        issuer: answers
+            .certificate
+            .issuer()
+            .map(|issuer| (issuer_kind(issuer.kind).to_owned(), issuer.name.to_string())),
+        tls_secret: answers.certificate.existing_secret().map(ToString::to_string),
         gateway: answers.gateway.as_ref().map(|gateway| (gateway.namespace.to_string(), gateway.service.to_string())),
     }
 }

@@ -14,6 +14,7 @@ pub const HEALTHY: &str = "healthy";
 /// The scenarios that come with the program: name and text.
 const EMBEDDED: &[(&str, &str)] = &[
     (HEALTHY, include_str!("../../assets/scenarios/healthy.yaml")),
+    ("already-there", include_str!("../../assets/scenarios/already-there.yaml")),
     ("cluster-unreachable", include_str!("../../assets/scenarios/cluster-unreachable.yaml")),
     ("consent-refused", include_str!("../../assets/scenarios/consent-refused.yaml")),
     ("denied-rights", include_str!("../../assets/scenarios/denied-rights.yaml")),

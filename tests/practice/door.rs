@@ -203,8 +203,13 @@ fn given_identity_headers_that_a_client_sends_then_the_app_does_not_see_them() {
 fn given_a_person_signs_in_then_they_come_back_to_where_they_wanted_to_go() {
     let world = World::healthy();
     world.set_up();
-    let edge = client(&world);
-    let deep = address(&world, "/reports?year=2026");
+    a_person_signs_in(&world);
+}
+
+/// A person comes to a page, signs in, and comes back to it.
+pub(crate) fn a_person_signs_in(world: &World) {
+    let edge = client(world);
+    let deep = address(world, "/reports?year=2026");
     let first = world.wait_for(edge.get(&deep).header("accept", "text/html").send()).unwrap();
     let csrf = cookies(&first);
     let authorize = first.headers()["location"].to_str().unwrap().to_owned();
@@ -219,13 +224,13 @@ fn given_a_person_signs_in_then_they_come_back_to_where_they_wanted_to_go() {
     assert_eq!(callback.host_str(), Some(HOST));
 
     let path = format!("{}?{}", callback.path(), callback.query().unwrap());
-    let done = get(&world, &path, &[("cookie", &csrf)]);
+    let done = get(world, &path, &[("cookie", &csrf)]);
     assert_eq!(done.status(), StatusCode::FOUND, "{done:?}");
     let session = cookies(&done);
     let location = done.headers()["location"].to_str().unwrap().to_owned();
     assert!(location.ends_with("/reports?year=2026"), "{location}");
 
-    let app = get(&world, "/reports?year=2026", &[("cookie", &session)]);
+    let app = get(world, "/reports?year=2026", &[("cookie", &session)]);
     assert_eq!(app.status(), StatusCode::OK, "{app:?}");
     assert!(reached_the_app(&app));
     let seen = world.wait_for(app.text()).unwrap();

@@ -4,6 +4,7 @@
 
 mod bad_world;
 mod door;
+mod existing;
 mod export;
 mod killed;
 mod secrets;

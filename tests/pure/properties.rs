@@ -2,9 +2,9 @@
 
 use crate::{parts::Parts, world};
 use gatewright::{
-    answers::{Answers, EmailClaim, HookPlacement},
+    answers::{Answers, Certificate, EmailClaim, HookPlacement},
     blueprint::{Existing, PartBody, Wave, blueprint, export, locks},
-    facts::{Facts, Injection, NamespaceFacts, OutboundPolicy},
+    facts::{Facts, Injection, NamespaceFacts, OutboundPolicy, Validity},
     secret::Fingerprint,
 };
 use proptest::prelude::*;
@@ -14,9 +14,10 @@ use std::collections::BTreeSet;
 /// One of the worlds in which a blueprint is possible, and answers for it.
 fn worlds() -> impl Strategy<Value = (Answers, Facts, Existing)> {
     let names = ("[a-z][a-z0-9-]{0,38}[a-z0-9]", "[a-z][a-z0-9-]{0,61}[a-z0-9]");
-    let choices = (any::<[bool; 10]>(), 9_u16..=32);
+    let choices = (any::<[bool; 11]>(), 9_u16..=32);
     (names, choices).prop_map(|((app, namespace), (flags, minor))| {
-        let [existing, gateway, usgov, closed, machines, all, preferred, registered, revision, foreign] = flags;
+        let [existing, gateway, usgov, closed, machines, all, preferred, registered, revision, foreign, tls_secret] =
+            flags;
         let mut answers = if existing { world::answers_for_existing_service() } else { world::answers() };
         let mut facts = if existing { world::facts_with_existing_service(minor) } else { world::facts(minor) };
         answers.application.name = app.parse().unwrap();
@@ -37,6 +38,10 @@ fn worlds() -> impl Strategy<Value = (Answers, Facts, Existing)> {
         }
         if revision {
             facts.cluster.istio.injection_label = ("istio.io/rev".to_owned(), "canary".to_owned());
+        }
+        if tls_secret {
+            answers.certificate = Certificate::Existing { secret: "wildcard-tls".parse().unwrap() };
+            facts.cluster.tls_secret = Some(world::certificate(&["*.cluster.example.com"], Validity::Valid));
         }
         if foreign {
             facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::On };

@@ -2,9 +2,9 @@
 
 use crate::world;
 use gatewright::{
-    answers::{Answers, HookPlacement, IssuerKind, names::Port},
+    answers::{Answers, Certificate, HookPlacement, Issuer, IssuerKind, names::Port},
     blueprint::blueprint,
-    facts::{Facts, Injection, NamespaceFacts},
+    facts::{Facts, Injection, NamespaceFacts, TlsSecretFacts, Validity},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,46 @@ fn refusal(change: impl FnOnce(&mut Answers, &mut Facts)) -> String {
     let (mut answers, mut facts) = (world::answers_for_existing_service(), world::facts_with_existing_service(28));
     change(&mut answers, &mut facts);
     blueprint(&answers, &facts, &world::registered()).unwrap_err().to_string()
+}
+
+/// The issuer that the answers name.
+fn issuer(answers: &mut Answers) -> &mut Issuer {
+    match &mut answers.certificate {
+        Certificate::Issued { issuer, .. } => issuer,
+        Certificate::Existing { .. } => unreachable!("the example has an issuer"),
+    }
+}
+
+/// What is said of a certificate that is said to be there, when this is found.
+fn tls_secret(found: TlsSecretFacts) -> String {
+    refusal(|answers, facts| {
+        answers.certificate = Certificate::Existing { secret: "wildcard-tls".parse().unwrap() };
+        facts.cluster.tls_secret = Some(found);
+        // Whoever brings a certificate needs no cert-manager.
+        facts.cluster.served.0.remove("cert-manager.io");
+        facts.cluster.issuers.clear();
+    })
+}
+
+#[test]
+fn given_no_secret_where_the_gateway_looks_then_it_is_said_how_to_make_it_or_where_it_was_put_by_mistake() {
+    insta::assert_snapshot!(tls_secret(TlsSecretFacts::Absent { elsewhere: vec![] }), @"there is no Secret `wildcard-tls` in the gateway's namespace `istio-system`, and a gateway reads certificates from its own namespace alone. Make it: kubectl create secret tls wildcard-tls --namespace istio-system --cert=CHAIN.pem --key=KEY.pem");
+    let elsewhere = vec!["cert-manager".to_owned(), "myapp".to_owned()];
+    insta::assert_snapshot!(tls_secret(TlsSecretFacts::Absent { elsewhere }), @"there is no Secret `wildcard-tls` in the gateway's namespace `istio-system`, and a gateway reads certificates from its own namespace alone. There is one in `cert-manager`, `myapp`: have whoever keeps it there keep it in `istio-system` too");
+}
+
+#[test]
+fn given_a_secret_that_holds_no_certificate_then_it_is_said_why() {
+    insta::assert_snapshot!(tls_secret(TlsSecretFacts::OfAnotherType { found: "Opaque".to_owned() }), @"Secret `wildcard-tls` in namespace `istio-system` is of type `Opaque` and not `kubernetes.io/tls`, so it is no certificate's. Name the certificate's own Secret under `certificate.secretName`, or make it with: kubectl create secret tls");
+    insta::assert_snapshot!(tls_secret(TlsSecretFacts::Unreadable { cause: "it has no `tls.key`".to_owned() }), @"Secret `wildcard-tls` in namespace `istio-system` holds no certificate that a gateway could show: it has no `tls.key`. Put the chain into `tls.crt` and its key into `tls.key`, both PEM");
+}
+
+#[test]
+fn given_a_certificate_that_browsers_refuse_then_it_is_said_why() {
+    insta::assert_snapshot!(tls_secret(world::certificate(&["*.cluster.example.com"], Validity::Expired)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` expired at 2027-01-01T00:00:00Z, so browsers refuse it. Have it renewed by whoever keeps it there, or name an issuer under `certificate.issuer`");
+    insta::assert_snapshot!(tls_secret(world::certificate(&["*.cluster.example.com"], Validity::NotYet)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` is not valid yet, so browsers refuse it. Have it renewed by whoever keeps it there, or name an issuer under `certificate.issuer`");
+    insta::assert_snapshot!(tls_secret(world::certificate(&["*.example.com", "example.com"], Validity::Valid)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` does not cover `myapp.cluster.example.com`; it is for `*.example.com`, `example.com`. Use one for `myapp.cluster.example.com` or `*.cluster.example.com`, or name an issuer under `certificate.issuer`");
+    insta::assert_snapshot!(tls_secret(world::certificate(&[], Validity::Valid)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` does not cover `myapp.cluster.example.com`; it is for no DNS name at all. Use one for `myapp.cluster.example.com` or `*.cluster.example.com`, or name an issuer under `certificate.issuer`");
 }
 
 #[test]
@@ -89,14 +129,14 @@ fn given_pods_without_sidecars_then_the_locks_have_no_place_in_them() {
 
 #[test]
 fn given_an_unknown_issuer_then_those_that_can_be_used_are_listed() {
-    insta::assert_snapshot!(refusal(|answers, _| answers.certificate.issuer.name = "letsencrypt".parse().unwrap()), @"there is no ClusterIssuer `letsencrypt`; there is `ClusterIssuer letsencrypt-production`, `ClusterIssuer letsencrypt-http01`");
-    insta::assert_snapshot!(refusal(|answers, _| answers.certificate.issuer.kind = IssuerKind::Issuer), @"there is no Issuer `letsencrypt-production` in the gateway's namespace `istio-system`; there is `ClusterIssuer letsencrypt-production`, `ClusterIssuer letsencrypt-http01`");
+    insta::assert_snapshot!(refusal(|answers, _| issuer(answers).name = "letsencrypt".parse().unwrap()), @"there is no ClusterIssuer `letsencrypt`; there is `ClusterIssuer letsencrypt-production`, `ClusterIssuer letsencrypt-http01`");
+    insta::assert_snapshot!(refusal(|answers, _| issuer(answers).kind = IssuerKind::Issuer), @"there is no Issuer `letsencrypt-production` in the gateway's namespace `istio-system`; there is `ClusterIssuer letsencrypt-production`, `ClusterIssuer letsencrypt-http01`");
 }
 
 #[test]
 fn trap_a_wildcard_needs_dns01() {
     let change = |answers: &mut Answers, _: &mut Facts| {
-        answers.certificate.issuer.name = "letsencrypt-http01".parse().unwrap();
+        issuer(answers).name = "letsencrypt-http01".parse().unwrap();
     };
     insta::assert_snapshot!(refusal(change), @"ClusterIssuer `letsencrypt-http01` has no DNS01 solver, and a wildcard such as `*.cluster.example.com` is signed only after a DNS01 challenge. Use an issuer with one, or list the host itself under `certificate.names`");
 }
@@ -131,7 +171,7 @@ fn given_several_reasons_then_all_are_told_at_once() {
     let change = |answers: &mut Answers, facts: &mut Facts| {
         facts.cluster.istio.version.minor = 7;
         facts.cluster.application.service = None;
-        answers.certificate.issuer.name = "nobody".parse().unwrap();
+        issuer(answers).name = "nobody".parse().unwrap();
     };
     assert_eq!(refusal(change).lines().count(), 3);
 }

@@ -62,6 +62,12 @@ fn given_an_existing_service_on_istio_1_20_then_it_is_as_reviewed() {
 }
 
 #[test]
+fn given_a_certificate_that_is_there_on_istio_1_28_then_it_is_as_reviewed() {
+    let (answers, facts) = world::with_certificate(&["myapp.cluster.example.com"]);
+    reviewed!("istio-1.28-sidecar-deploy-tls-secret", answers, facts, world::registered());
+}
+
+#[test]
 fn given_the_us_government_cloud_and_registry_only_on_istio_1_14_then_it_is_as_reviewed() {
     let mut facts = world::facts(14);
     facts.tenant.cloud = world::us_government();

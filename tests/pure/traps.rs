@@ -5,7 +5,7 @@ use crate::{
     world,
 };
 use gatewright::{
-    answers::{Answers, EmailClaim, HookPlacement, names::Lifetime},
+    answers::{Answers, Certificate, EmailClaim, HookPlacement, names::Lifetime},
     blueprint::{Known, PartBody, RegistrationPart, Wave},
     facts::{Injection, NamespaceFacts, OutboundPolicy},
     secret::Fingerprint,
@@ -155,8 +155,39 @@ fn trap_http2_connections_are_re_used_for_every_name_of_a_certificate_so_a_wildc
     let servers = parts.one("Gateway", "myapp")["spec"]["servers"].as_array().unwrap();
     assert_eq!(servers.len(), 1);
     assert_eq!(servers[0]["hosts"], json!(["*.cluster.example.com"]));
-    let exact = with_answers(|answers| answers.certificate.names = vec!["myapp.cluster.example.com".parse().unwrap()]);
+    let exact = with_answers(|answers| {
+        if let Certificate::Issued { names, .. } = &mut answers.certificate {
+            *names = vec!["myapp.cluster.example.com".parse().unwrap()];
+        }
+    });
     assert_eq!(exact.one("Gateway", "myapp")["spec"]["servers"][0]["hosts"], json!(["myapp.cluster.example.com"]));
+}
+
+#[test]
+fn trap_a_certificate_that_is_there_decides_by_the_names_on_it_which_server_it_gets() {
+    let server = |names: &[&str]| {
+        let (answers, facts) = world::with_certificate(names);
+        let parts = Parts::of(&answers, &facts, &world::registered());
+        assert_eq!(parts.all("Certificate").len(), 0, "nothing is made that is there already");
+        let gateway = parts.one("Gateway", "myapp");
+        assert_eq!(gateway["spec"]["servers"][0]["tls"]["credentialName"], "wildcard-tls");
+        gateway["spec"]["servers"][0]["hosts"].clone()
+    };
+    assert_eq!(server(&["myapp.cluster.example.com", "*.cluster.example.com"]), json!(["*.cluster.example.com"]));
+    // A wildcard for others has no say, and neither has a name that is no host's.
+    let several = ["*.other.example.com", "myapp.cluster.example.com", "localhost"];
+    assert_eq!(server(&several), json!(["myapp.cluster.example.com"]));
+}
+
+#[test]
+fn given_a_certificate_that_is_there_then_no_cert_manager_is_needed_and_the_record_says_where_it_is() {
+    let (answers, mut facts) = world::with_certificate(&["*.cluster.example.com"]);
+    facts.cluster.served.0.remove("cert-manager.io");
+    facts.cluster.issuers.clear();
+    let parts = Parts::of(&answers, &facts, &world::registered());
+    let record = parts.one("ConfigMap", "gatewright-myapp");
+    let annotations = &record["metadata"]["annotations"];
+    assert_eq!(annotations["gatewright.dev/certificate-secret"], "istio-system/wildcard-tls");
 }
 
 #[test]

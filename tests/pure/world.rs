@@ -8,9 +8,9 @@ use gatewright::{
     },
     blueprint::{Existing, Known},
     facts::{
-        ApplicationFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, Injection, IssuerFacts, IstioFacts,
-        IstioVersion, MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis, ServiceFacts,
-        TenantFacts,
+        ApplicationFacts, CertificateFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, Injection, IssuerFacts,
+        IstioFacts, IstioVersion, MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis,
+        ServiceFacts, TenantFacts, TlsSecretFacts, Validity,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,7 @@ pub(crate) fn answers() -> Answers {
             email_claim: EmailClaim::Email,
             machines: true,
         },
-        certificate: Certificate {
+        certificate: Certificate::Issued {
             issuer: Issuer { kind: IssuerKind::ClusterIssuer, name: "letsencrypt-production".parse().unwrap() },
             names: vec!["*.cluster.example.com".parse().unwrap()],
         },
@@ -116,6 +116,7 @@ pub(crate) fn facts(minor: u16) -> Facts {
                     signs_wildcards: false,
                 },
             ],
+            tls_secret: None,
         },
         tenant: TenantFacts {
             id: TENANT.to_owned(),
@@ -142,6 +143,23 @@ pub(crate) fn facts_with_existing_service(minor: u16) -> Facts {
         pods_with_sidecar: 3,
     });
     facts
+}
+
+/// A certificate that is there already, for `names`.
+pub(crate) fn certificate(names: &[&str], validity: Validity) -> TlsSecretFacts {
+    TlsSecretFacts::Readable(CertificateFacts {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        expires: "2027-01-01T00:00:00Z".to_owned(),
+        validity,
+    })
+}
+
+/// The example with a certificate that is there already, for `names`.
+pub(crate) fn with_certificate(names: &[&str]) -> (Answers, Facts) {
+    let (mut answers, mut facts) = (answers(), facts(28));
+    answers.certificate = Certificate::Existing { secret: "wildcard-tls".parse().unwrap() };
+    facts.cluster.tls_secret = Some(certificate(names, Validity::Valid));
+    (answers, facts)
 }
 
 pub(crate) fn us_government() -> CloudEndpoints {

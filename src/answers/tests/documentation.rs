@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 const DOCUMENTATION: &str = include_str!("../../../docs/answers.md");
 const EXAMPLE: &str = include_str!("../../../assets/answers/example.yaml");
+const ALL_THERE: &str = include_str!("../../../assets/answers/all-there.yaml");
 const EXISTING: &str = include_str!("../../../assets/answers/existing-service.yaml");
 
 /// The part of docs/answers.md that is written by the table.
@@ -117,12 +118,16 @@ fn given_the_choices_in_the_table_then_they_are_the_words_that_are_read() {
 
 /// A key that the table has and nothing reads or writes would be a promise that is not kept.
 #[test]
-fn given_every_key_with_a_value_then_it_is_written_by_one_example_or_the_other() {
+fn given_every_key_with_a_value_then_it_is_written_by_one_of_the_examples() {
     let example = parse(EXAMPLE, "f").unwrap();
     let mut existing = parse(EXISTING, "f").unwrap();
+    let all_there = parse(ALL_THERE, "f").unwrap();
     existing.registration.tenant = Some("contoso.onmicrosoft.com".parse().unwrap());
-    let written: Vec<&str> =
-        [entries(&example), entries(&existing)].concat().into_iter().map(|(path, _)| path).collect();
+    let written: Vec<&str> = [entries(&example), entries(&existing), entries(&all_there)]
+        .concat()
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
     for key in KEYS.iter().filter(|key| key.shape != Shape::Section) {
         assert!(written.contains(&key.path), "{} is never written", key.path);
     }

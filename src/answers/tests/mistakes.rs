@@ -159,6 +159,13 @@ const CHANGES: &[Change] = &[
     ("\"*.cluster.example.com\"", "\"*.com\""),
     ("\"*.cluster.example.com\"", "\"my*.cluster.example.com\""),
     ("\"*.cluster.example.com\"", "\"*.*.example.com\""),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n", ""),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n", "  secretName: tls-myapp\n"),
+    ("  issuer:\n", "  secretName: tls-myapp\n  issuer:\n"),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  secretName: istio-system/tls-myapp\n"),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  secretName: TLS\n"),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  secretName:\n"),
+    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  existing: tls-myapp\n"),
     // sessions and proxy
     ("docker.io/valkey/valkey:8.1", "docker.io/bitnami/redis:7.2"),
     ("docker.io/valkey/valkey:8.1", "docker.io/library/memcached:1"),
@@ -175,7 +182,6 @@ const CHANGES: &[Change] = &[
     ("hook: sidecar", "hook: side-car"),
     ("hook: sidecar", "hook: everywhere"),
     // not built
-    ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n", "  secretName: tls-myapp\n"),
     ("  image: docker.io/valkey", "  redis: {url: \"redis://elsewhere:6379\"}\n  image: docker.io/valkey"),
     ("  scope: user_impersonation", "  adopt: true"),
     ("  scope: user_impersonation", "  federatedCredential: true"),

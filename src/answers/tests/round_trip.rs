@@ -4,16 +4,25 @@ use crate::answers::{
     Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Proxy,
     Registration, Sessions, Workload,
     file::{parse, render},
-    names::{Lifetime, Port},
+    names::{DnsName, Lifetime, Port},
 };
 use proptest::{collection::vec, option, prelude::*};
 
 const EXAMPLE: &str = include_str!("../../../assets/answers/example.yaml");
 const MINIMAL: &str = include_str!("../../../assets/answers/minimal.yaml");
+const ALL_THERE: &str = include_str!("../../../assets/answers/all-there.yaml");
 const EXISTING: &str = include_str!("../../../assets/answers/existing-service.yaml");
 
 fn read(text: &str) -> Answers {
     parse(text, "gatewright.yaml").unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The names on a certificate that is to be made.
+fn names(answers: &Answers) -> Vec<&str> {
+    match &answers.certificate {
+        Certificate::Issued { names, .. } => names.iter().map(DnsName::as_str).collect(),
+        Certificate::Existing { .. } => Vec::new(),
+    }
 }
 
 #[test]
@@ -34,7 +43,7 @@ fn given_the_example_then_it_is_the_walk_throughs() {
             replicas: 1,
         }
     );
-    assert_eq!(answers.certificate.names, ["*.cluster.example.com".parse().unwrap()]);
+    assert_eq!(names(&answers), ["*.cluster.example.com"]);
     assert_eq!(answers.access.email_domains, ["example.com".parse().unwrap()]);
     assert!(answers.access.machines);
     assert_eq!(answers.hook, HookPlacement::Sidecar);
@@ -46,7 +55,7 @@ fn given_the_least_that_works_then_the_rest_is_default() {
     assert_eq!(answers.application.namespace.as_str(), "myapp");
     assert_eq!(answers.registration.display_name.as_str(), "myapp");
     assert_eq!(answers.registration.secret_lifetime, Lifetime::days(180));
-    assert_eq!(answers.certificate.names, ["myapp.cluster.example.com".parse().unwrap()]);
+    assert_eq!(names(&answers), ["myapp.cluster.example.com"]);
     assert_eq!(answers.proxy.session_refresh, Lifetime::minutes(55));
     assert!(!answers.access.machines, "nobody gets in whom the file does not name");
     assert_eq!(answers.gateway, None);
@@ -58,6 +67,13 @@ fn given_a_service_that_is_there_then_it_is_named() {
     let service = "wiki-web".parse().unwrap();
     assert_eq!(answers.application.workload, Workload::Existing { service, port: Port::new(8080).unwrap() });
     assert_eq!(answers.gateway.unwrap().service.as_str(), "istio-ingressgateway");
+}
+
+#[test]
+fn given_a_certificate_that_is_there_then_its_secret_is_named() {
+    let answers = read(ALL_THERE);
+    assert_eq!(answers.certificate, Certificate::Existing { secret: "wildcard-tls".parse().unwrap() });
+    assert_eq!(answers.certificate.issuer(), None);
 }
 
 #[test]
@@ -83,9 +99,9 @@ certificate:
 "#;
     let answers = read(text);
     assert_eq!(answers.application.namespace.as_str(), "myapp");
-    assert_eq!(answers.certificate.names, ["myapp.cluster.example.com".parse().unwrap()]);
-    assert_eq!(answers.certificate.issuer.kind, IssuerKind::Issuer);
-    assert_eq!(answers.certificate.issuer.name.as_str(), "letsencrypt-production");
+    assert_eq!(names(&answers), ["myapp.cluster.example.com"]);
+    let issuer = answers.certificate.issuer().unwrap();
+    assert_eq!((issuer.kind, issuer.name.as_str()), (IssuerKind::Issuer, "letsencrypt-production"));
 }
 
 #[test]
@@ -183,6 +199,7 @@ prop_compose! {
         registration in registrations(),
         access in accesses(),
         issuer in name("[a-z0-9]{1,9}(-[a-z0-9]{1,9})?"),
+        tls_secret in option::of(name("[a-z0-9]{1,9}([.-][a-z0-9]{1,9})?")),
         own_issuer in any::<bool>(),
         wildcard in any::<bool>(),
         proxy in proxies(),
@@ -192,12 +209,15 @@ prop_compose! {
         let host = application.host.to_string();
         let wildcard_name = format!("*.{}", application.host.parent()).parse().ok().filter(|_| wildcard);
         Answers {
-            certificate: Certificate {
-                issuer: Issuer {
-                    kind: if own_issuer { IssuerKind::Issuer } else { IssuerKind::ClusterIssuer },
-                    name: issuer,
+            certificate: match tls_secret {
+                Some(secret) => Certificate::Existing { secret },
+                None => Certificate::Issued {
+                    issuer: Issuer {
+                        kind: if own_issuer { IssuerKind::Issuer } else { IssuerKind::ClusterIssuer },
+                        name: issuer,
+                    },
+                    names: vec![wildcard_name.unwrap_or_else(|| host.parse().unwrap())],
                 },
-                names: vec![wildcard_name.unwrap_or_else(|| host.parse().unwrap())],
             },
             sessions: Sessions { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
             hook: if at_gateway { HookPlacement::Gateway } else { HookPlacement::Sidecar },

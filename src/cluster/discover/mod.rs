@@ -5,6 +5,7 @@ mod gateway;
 mod issuers;
 mod istio;
 mod policies;
+mod tls_secret;
 
 use super::{Attempt, Cluster, Error, MissingRight, ObjectRef, fields::Fields, objects::Selection};
 use crate::facts::{ClusterFacts, Injection, NamespaceFacts, ServedApis};
@@ -23,6 +24,8 @@ pub struct DiscoverRequest {
     pub gateway: Option<(String, String)>,
     /// The issuer that the answers name, as its kind and its name: looked up alone by callers who may not list issuers.
     pub issuer: Option<(String, String)>,
+    /// The Secret with the gateway's certificate, where one is there already.
+    pub tls_secret: Option<String>,
 }
 
 /// Why discovery cannot say what the blueprint must know.
@@ -141,10 +144,11 @@ impl Cluster {
             app_name: request.app_name.clone(),
             app_namespace: request.namespace.clone(),
         };
-        let (of_gateway, application, issuers) = tokio::try_join!(
+        let (of_gateway, application, issuers, tls_secret) = tokio::try_join!(
             policies::custom_providers(self, &surroundings, &gateway.namespace, &gateway.pod_labels),
             application::look(self, &surroundings, request, service),
             issuers::find(self, &served, &gateway.namespace, request.issuer.as_ref()),
+            tls_secret::look(self, request, &istio.namespace, &gateway.namespace),
         )?;
         Ok(ClusterFacts {
             id,
@@ -154,6 +158,7 @@ impl Cluster {
             gateway: gateway.into_facts(of_gateway),
             application: application.into_facts(namespace_facts(request, namespace.as_ref())),
             issuers,
+            tls_secret,
         })
     }
 

@@ -135,6 +135,7 @@ fn request() -> DiscoverRequest {
         service: None,
         gateway: None,
         issuer: None,
+        tls_secret: None,
     }
 }
 
