@@ -1,14 +1,18 @@
 //! The edge: an HTTPS front that behaves, request by request, as the objects in the cluster say.
 //!
-//! What it does not imitate: EnvoyFilters, Wasm and Lua, waypoints and ambient, the Gateway API, egress gateways, retries, rate
+//! What it does not imitate: EnvoyFilters but those that insert Lua filters for request headers (it refuses all requests for the
+//! others), Wasm, waypoints and ambient, the Gateway API, egress gateways, retries, rate
 //! limits, mirroring, weights other than none, CORS and faults of VirtualServices, NetworkPolicies, and more than one ingress
 //! gateway.
 
 pub mod container;
 pub mod door;
 pub mod dump;
+pub mod envoy_filter;
+mod filters;
 pub mod gateway;
 pub mod hook;
+pub mod lua;
 pub mod mesh;
 pub mod objects;
 pub mod path;

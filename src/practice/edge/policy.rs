@@ -61,11 +61,22 @@ pub enum Decision {
 
 /// DENY before ALLOW, as Envoy has them.
 pub fn decide(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, attributes: &Attributes<'_>) -> Decision {
-    for policy in applying(objects, mesh, workload, Action::Deny) {
-        if let Some(rule) = matching_rule(&policy, attributes, Action::Deny) {
-            return Decision::Refused(rule_name(&policy, rule));
-        }
+    match denied(objects, mesh, workload, attributes) {
+        Decision::Allowed => allowed(objects, mesh, workload, attributes),
+        refused @ Decision::Refused(_) => refused,
     }
+}
+
+/// What the DENY policies of a workload do with a request.
+pub fn denied(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, attributes: &Attributes<'_>) -> Decision {
+    let policies = applying(objects, mesh, workload, Action::Deny);
+    let refusing =
+        policies.iter().find_map(|policy| Some(rule_name(policy, matching_rule(policy, attributes, Action::Deny)?)));
+    refusing.map_or(Decision::Allowed, Decision::Refused)
+}
+
+/// What the ALLOW policies of a workload do with a request.
+pub fn allowed(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, attributes: &Attributes<'_>) -> Decision {
     let allowing = applying(objects, mesh, workload, Action::Allow);
     if allowing.is_empty() || allowing.iter().any(|policy| matching_rule(policy, attributes, Action::Allow).is_some()) {
         Decision::Allowed

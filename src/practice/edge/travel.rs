@@ -3,15 +3,13 @@
 use super::{
     Edge,
     gateway::{chain, credential, servers},
-    hook::{Verdict, bare_path, check, target, verdict},
+    hook::{bare_path, target},
     mesh::{ISTIO_NAMESPACE, Mesh},
     objects::{Objects, number, text},
     path,
-    policy::{Decision, Hook, decide, hook},
     proxy::{Proxy, container_on, settings::Settings},
     routes::{Asked, Route, route},
     rule::Attributes,
-    token::{authenticate, rules},
     transport::{Caller, connect},
     workload::{Endpoint, NoEndpoint, Workload, endpoints, full_name},
 };
@@ -59,7 +57,7 @@ pub enum NoAnswer {
 }
 
 /// A request that found nobody.
-struct Lost(&'static str);
+pub(super) struct Lost(&'static str);
 
 impl From<NoEndpoint> for Lost {
     fn from(why: NoEndpoint) -> Self {
@@ -72,15 +70,15 @@ impl From<NoEndpoint> for Lost {
 }
 
 /// The connection that a filter chain looks at.
-struct Inbound<'a> {
-    view: &'a dyn Objects,
-    mesh: &'a Mesh,
-    workload: &'a Workload,
-    principal: Option<&'a str>,
-    source_address: &'a str,
-    port: u16,
-    server_name: Option<&'a str>,
-    hops: u8,
+pub(super) struct Inbound<'a> {
+    pub(super) view: &'a dyn Objects,
+    pub(super) mesh: &'a Mesh,
+    pub(super) workload: &'a Workload,
+    pub(super) principal: Option<&'a str>,
+    pub(super) source_address: &'a str,
+    pub(super) port: u16,
+    pub(super) server_name: Option<&'a str>,
+    pub(super) hops: u8,
 }
 
 impl Edge {
@@ -171,7 +169,7 @@ impl Edge {
     }
 
     /// From a proxy to a Service, into one of its pods.
-    fn call<'a>(
+    pub(super) fn call<'a>(
         &'a self,
         view: &'a dyn Objects,
         caller: Caller,
@@ -232,53 +230,6 @@ impl Edge {
         }
     }
 
-    /// The filters of one proxy, in Istio's order since 1.9: the hook, the tokens, then the policies (domain.md 4.3).
-    /// `Ok` holds what the hook adds to the final answer.
-    async fn filters(
-        &self,
-        inbound: &Inbound<'_>,
-        request: &mut Request<Bytes>,
-    ) -> Result<HeaderMap, Box<Response<Bytes>>> {
-        let mut for_client = HeaderMap::new();
-        let asked = {
-            let remote = remote_address(request, inbound.source_address);
-            hook(inbound.view, inbound.mesh, inbound.workload, &attributes(inbound, request, &remote, None))
-        };
-        match asked {
-            Hook::Absent => {}
-            Hook::Refuse(_) => return Err(Box::new(access_denied())),
-            Hook::Ask(providers) => {
-                for provider in providers {
-                    let caller = Caller::of(inbound.workload, inbound.mesh);
-                    let asking = self.call(
-                        inbound.view,
-                        caller,
-                        &provider.service,
-                        Some(provider.port),
-                        check(&provider, request),
-                        inbound.hops + 1,
-                    );
-                    let answer = tokio::time::timeout(provider.timeout, asking).await.ok().and_then(Result::ok);
-                    match verdict(&provider, answer, request) {
-                        Verdict::Pass(headers) => add(headers, &mut for_client),
-                        Verdict::Answer(answer) => return Err(Box::new(answer)),
-                    }
-                }
-            }
-        }
-        let rules = rules(inbound.view, inbound.mesh, inbound.workload);
-        let query = path::query(target(request)).map(str::to_owned);
-        let authority = authority(request).to_owned();
-        let token = authenticate(self.door(), &rules, query.as_deref(), request.headers_mut()).await;
-        let token = token.map_err(|bad| Box::new(unauthorized(&bad, &authority, bare_path(request))))?;
-        let remote = remote_address(request, inbound.source_address);
-        let attributes = attributes(inbound, request, &remote, token.as_ref());
-        match decide(inbound.view, inbound.mesh, inbound.workload, &attributes) {
-            Decision::Allowed => Ok(for_client),
-            Decision::Refused(_) => Err(Box::new(access_denied())),
-        }
-    }
-
     /// The program in the container.
     async fn answered_by(&self, endpoint: &Endpoint, request: &Request<Bytes>) -> Result<Response<Bytes>, Lost> {
         const REFUSED: Lost = Lost(
@@ -306,7 +257,7 @@ impl Edge {
 }
 
 /// Adds headers to those that are there already.
-fn add(headers: HeaderMap, to: &mut HeaderMap) {
+pub(super) fn add(headers: HeaderMap, to: &mut HeaderMap) {
     let mut current = None;
     for (name, value) in headers {
         // Of several values only the first one comes with its name.
@@ -425,17 +376,17 @@ fn without_destination(route: &Route, request: &Request<Bytes>) -> Option<Respon
     Some(answer)
 }
 
-fn authority(request: &Request<Bytes>) -> &str {
+pub(super) fn authority(request: &Request<Bytes>) -> &str {
     request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 /// The last address that was added to `x-forwarded-for`, as the gateway wrote it.
-fn remote_address(request: &Request<Bytes>, peer: &str) -> String {
+pub(super) fn remote_address(request: &Request<Bytes>, peer: &str) -> String {
     let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
     forwarded.and_then(|list| list.rsplit(',').next()).map_or(peer, str::trim).to_owned()
 }
 
-fn attributes<'a>(
+pub(super) fn attributes<'a>(
     inbound: &'a Inbound<'_>,
     request: &'a Request<Bytes>,
     remote: &'a str,
@@ -457,7 +408,7 @@ fn attributes<'a>(
 }
 
 /// An answer of a proxy itself.
-fn local(status: StatusCode, body: &str) -> Response<Bytes> {
+pub(super) fn local(status: StatusCode, body: &str) -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from(body.to_owned()));
     *answer.status_mut() = status;
     if !body.is_empty() {
@@ -466,11 +417,11 @@ fn local(status: StatusCode, body: &str) -> Response<Bytes> {
     answer
 }
 
-fn access_denied() -> Response<Bytes> {
+pub(super) fn access_denied() -> Response<Bytes> {
     local(StatusCode::FORBIDDEN, "RBAC: access denied")
 }
 
-fn unauthorized(bad: &super::token::BadToken, authority: &str, path: &str) -> Response<Bytes> {
+pub(super) fn unauthorized(bad: &super::token::BadToken, authority: &str, path: &str) -> Response<Bytes> {
     let mut answer = local(bad.status, bad.message);
     if bad.status == StatusCode::UNAUTHORIZED
         && let Ok(challenge) =

@@ -2,6 +2,7 @@
 
 use super::{Source, rbac};
 use crate::practice::edge::{
+    envoy_filter::{insert, insertions},
     mesh::{Pattern, Provider},
     objects::{items, text, texts, truth},
     policy::{Action, applying, providers, rule_name},
@@ -22,6 +23,10 @@ pub(super) fn http_filters(source: &Source<'_>) -> Value {
     filters.push(plain("envoy.filters.http.fault", "envoy.extensions.filters.http.fault.v3.HTTPFault"));
     filters.push(plain("envoy.filters.http.cors", "envoy.extensions.filters.http.cors.v3.Cors"));
     filters.push(plain("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"));
+    match insertions(source.view, &source.mesh, source.workload) {
+        Ok(insertions) => insert(&mut filters, insertions, |filter| text(filter, "/name"), |filter| filter.shown()),
+        Err(why) => tracing::error!(origin = why.origin, "{why}; it is not shown"),
+    }
     Value::Array(filters)
 }
 

@@ -60,7 +60,7 @@ pub fn config_dump(view: &dyn Objects, live: &dyn Objects, workload: &Workload) 
 
 /// A push's version: of everything that Istio reads, the newest.
 fn version(source: &Source<'_>) -> String {
-    let newest = ["VirtualService", "Gateway", "DestinationRule"]
+    let newest = ["VirtualService", "Gateway", "DestinationRule", "EnvoyFilter"]
         .iter()
         .map(|kind| ("networking.istio.io", *kind))
         .chain(["AuthorizationPolicy", "RequestAuthentication"].iter().map(|kind| ("security.istio.io", *kind)))

@@ -1,5 +1,7 @@
 //! The edge as a whole, against objects as files.
 
+mod scripts;
+
 use super::{
     Client, Edge, NoAnswer,
     door::Door,
