@@ -38,7 +38,11 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
         object_part(
             Wave::Foundation,
             pods::service_account(context, name, COMPONENT),
-            "Gives the application a name of its own inside the mesh, so that the sign-in proxy can answer its sidecar alone.",
+            if context.at_gateway() {
+                "Gives the application a name of its own inside the mesh, by which policies tell it from others."
+            } else {
+                "Gives the application a name of its own inside the mesh, so that the sign-in proxy can answer its sidecar alone."
+            },
         ),
         object_part(
             Wave::Application,
@@ -48,7 +52,11 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
         object_part(
             Wave::Application,
             pods::deployment(context, (name, COMPONENT), *replicas, BTreeMap::from([pods::start_after_sidecar()]), pod),
-            "Runs the application, with the two locks in its sidecar from its first moment.",
+            if context.at_gateway() {
+                "Runs the application, behind the two locks at the gateway."
+            } else {
+                "Runs the application, with the two locks in its sidecar from its first moment."
+            },
         ),
     ]
 }

@@ -45,9 +45,14 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
             EnvoyFilterSpec {
                 workload_selector: EnvoyFilterSelector { labels: gateway.selector.clone() },
                 config_patches: vec![
-                    patch("INSERT_FIRST", None, "strip", strip(context)),
+                    patch("INSERT_FIRST", None, strip_filter(context), strip(context)),
                     // Where the filter it goes before is missing, the token is not found and the request refused.
-                    patch("INSERT_BEFORE", Some("envoy.filters.http.jwt_authn"), "token", show_token(context)),
+                    patch(
+                        "INSERT_BEFORE",
+                        Some("envoy.filters.http.jwt_authn"),
+                        token_filter(context),
+                        show_token(context),
+                    ),
                 ],
             },
             "Takes away identity headers that a client sends for this host, before the sign-in proxy is asked, and shows its \
@@ -56,7 +61,17 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
     })
 }
 
-fn patch(operation: &'static str, before: Option<&'static str>, name: &str, code: LuaCode) -> ConfigPatch {
+/// What Envoy calls the filter that takes the headers away. Other installations have theirs in the same gateway.
+pub(super) fn strip_filter(context: &Context<'_>) -> String {
+    format!("{}.strip", context.names.shared)
+}
+
+/// What Envoy calls the filter that shows the token to the token lock.
+pub(super) fn token_filter(context: &Context<'_>) -> String {
+    format!("{}.token", context.names.shared)
+}
+
+fn patch(operation: &'static str, before: Option<&'static str>, name: String, code: LuaCode) -> ConfigPatch {
     ConfigPatch {
         apply_to: "HTTP_FILTER",
         place: PatchPlace {
@@ -73,7 +88,7 @@ fn patch(operation: &'static str, before: Option<&'static str>, name: &str, code
         patch: Patch {
             operation,
             value: LuaFilter {
-                name: format!("gatewright.{name}"),
+                name,
                 typed_config: LuaConfig {
                     type_url: "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
                     code,

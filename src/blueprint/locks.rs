@@ -2,7 +2,7 @@
 
 use super::{
     context::Context,
-    hook,
+    hook, identity_headers,
     impossible::Impossible,
     object::{Existing, PartId},
     token_validation,
@@ -27,10 +27,21 @@ pub struct Locks {
     pub audience: String,
     /// The policies that make the check binding, in `namespace`.
     pub token_policies: Vec<String>,
+    /// Where the locks need scripts beside them, which.
+    pub scripts: Option<Scripts>,
     /// The parts that are the first lock.
     pub hook_parts: Vec<PartId>,
     /// The parts that are the second lock.
     pub token_parts: Vec<PartId>,
+}
+
+/// The scripts that the locks need at a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scripts {
+    /// The filter that must run before the hook: it takes away what a client says of itself.
+    pub before_hook: String,
+    /// The filter that must run between the hook and the check of tokens: it shows it the token.
+    pub before_tokens: String,
 }
 
 /// Says what proves the locks of the blueprint for the same arguments.
@@ -50,6 +61,10 @@ pub fn locks(answers: &Answers, facts: &Facts, existing: &Existing) -> Result<Lo
         issuer: context.issuer(),
         audience: context.client_id(),
         token_policies,
+        scripts: context.at_gateway().then(|| Scripts {
+            before_hook: identity_headers::strip_filter(&context),
+            before_tokens: identity_headers::token_filter(&context),
+        }),
         hook_parts: ids(hook::lock_parts(&context)),
         token_parts: ids(token_validation::parts(&context)),
     })

@@ -27,7 +27,7 @@ mod token_validation;
 pub use certificate::{SECRET_ANNOTATION, issued_secret_name};
 pub use export::{ExportFile, document, export, registration_lines};
 pub use impossible::{Impossible, LockPlace, Reason};
-pub use locks::{Locks, locks};
+pub use locks::{Locks, Scripts, locks};
 pub use namespace::{RECORD_KEY, record_name};
 pub use object::{
     Existing, GrantResource, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart, SecretValue, Wave,

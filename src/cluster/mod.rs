@@ -17,7 +17,7 @@ mod wait;
 pub use connect::{ConnectError, Contexts, connect, contexts};
 pub use discover::{DiscoverError, DiscoverRequest};
 pub use error::{Attempt, Error, FieldOwner, InvalidField, MissingRight};
-pub use live::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, TokenRule, Unproven};
+pub use live::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, Script, TokenRule, Unproven};
 pub use objects::{ObjectRef, Selection, Write};
 pub use pods::PodSummary;
 pub use rights::AccessQuestion;

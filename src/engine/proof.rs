@@ -52,7 +52,11 @@ fn lacks(locks: &Locks, configuration: &LiveConfiguration) -> Option<String> {
         let mut policies = locks.token_policies.iter();
         policies.try_for_each(|name| configuration.prove_token_lock(&policy(name), &locks.issuer, &locks.audience))
     };
-    hook.and_then(|()| tokens()).err().map(|unproven| unproven.to_string())
+    let scripts = || {
+        let scripts = locks.scripts.as_ref();
+        scripts.map_or(Ok(()), |scripts| configuration.prove_scripts(&scripts.before_hook, &scripts.before_tokens))
+    };
+    hook.and_then(|()| tokens()).and_then(|()| scripts()).err().map(|unproven| unproven.to_string())
 }
 
 async fn prove(

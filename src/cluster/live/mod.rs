@@ -67,6 +67,17 @@ pub struct TokenRule {
     pub audiences: BTreeSet<String>,
 }
 
+/// A Lua filter, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The filter's name.
+    pub name: String,
+    /// Whether an authorizer has been asked before it runs.
+    pub after_hook: bool,
+    /// Whether tokens have been checked before it runs.
+    pub after_tokens: bool,
+}
+
 /// What a policy does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PolicyAction {
@@ -89,6 +100,8 @@ pub struct HttpChain {
     pub hooks: Vec<Hook>,
     /// The checks of tokens.
     pub token_rules: Vec<TokenRule>,
+    /// The scripts.
+    pub scripts: Vec<Script>,
     /// The policies in force.
     pub policies: BTreeSet<(PolicyAction, PolicyName)>,
     /// Whether everything a CUSTOM policy matches is refused because Istio could not make sense of its provider.
@@ -174,6 +187,22 @@ impl LiveConfiguration {
             let in_force = |action| door.policies.contains(&(action, policy.clone()));
             if !in_force(PolicyAction::Allow) && !in_force(PolicyAction::Deny) {
                 return Err(missing(door, format!("the policy {policy} that demands a token")));
+            }
+            Ok(())
+        })
+    }
+
+    /// Proves that on every way in, the script `before_hook` runs before any authorizer is asked, and `before_tokens` behind that and
+    /// before tokens are checked.
+    pub fn prove_scripts(&self, before_hook: &str, before_tokens: &str) -> Result<(), Unproven> {
+        self.prove(|door| {
+            for (name, after_hook) in [(before_hook, false), (before_tokens, true)] {
+                let in_place =
+                    |script: &Script| script.name == name && script.after_hook == after_hook && !script.after_tokens;
+                if !door.scripts.iter().any(in_place) {
+                    let place = if after_hook { "between the hook and the check of tokens" } else { "before the hook" };
+                    return Err(missing(door, format!("the filter {name} {place}")));
+                }
             }
             Ok(())
         })

@@ -1,6 +1,6 @@
 //! From Envoy's `/config_dump` to what matters to us.
 
-use super::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, TokenRule};
+use super::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, Script, TokenRule};
 use crate::cluster::fields::Fields;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -73,6 +73,7 @@ fn http_chain(listener: &Value, chain: &Value, manager: &Value) -> HttpChain {
         server_names: names.filter_map(Value::as_str).map(str::to_owned).collect(),
         hooks: Vec::new(),
         token_rules: Vec::new(),
+        scripts: Vec::new(),
         policies: BTreeSet::new(),
         refuses_all: false,
     };
@@ -81,6 +82,11 @@ fn http_chain(listener: &Value, chain: &Value, manager: &Value) -> HttpChain {
         let settings = filter.pointer("/typed_config").unwrap_or(&Value::Null);
         match type_name(settings) {
             "ExtAuthz" => found.hooks.push(hook(settings, &custom_rules)),
+            "Lua" => found.scripts.push(Script {
+                name: filter.text("/name").unwrap_or_default().to_owned(),
+                after_hook: !found.hooks.is_empty(),
+                after_tokens: !found.token_rules.is_empty(),
+            }),
             "JwtAuthentication" => found.token_rules.extend(token_rules(settings)),
             "RBAC" => {
                 custom_rules.extend(rules(settings, "shadow_rules").map(str::to_owned));

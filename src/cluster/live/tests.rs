@@ -106,6 +106,33 @@ fn given_an_istio_that_names_no_provider_in_its_rules_then_the_hook_is_proven_by
 }
 
 #[test]
+fn given_scripts_at_a_gateway_then_they_are_proven_in_their_places_alone() {
+    let lua = |name: &str| {
+        typed(name, "envoy.extensions.filters.http.lua.v3.Lua", json!({"default_source_code": {"inline_string": ""}}))
+    };
+    let proven = |positions: &[(usize, &str)]| {
+        let mut filters = locked();
+        for (position, name) in positions {
+            filters.insert(*position, lua(name));
+        }
+        let live = parse::live_configuration(&dump(&[("0.0.0.0_8443", vec![chain(json!(filters))])]));
+        live.prove_scripts("strip", "token").map_err(|unproven| unproven.to_string())
+    };
+    assert_eq!(proven(&[(0, "strip"), (3, "token")]), Ok(()));
+    for (wrong, told) in [
+        (&[(0, "strip")][..], "the filter token between"),
+        (&[(2, "token")], "the filter strip before the hook"),
+        (&[(2, "strip"), (3, "token")], "the filter strip before the hook"),
+        (&[(0, "strip"), (4, "token")], "the filter token between"),
+        (&[(0, "strip"), (0, "token")], "the filter token between"),
+        (&[(0, "somebody-elses"), (3, "token")], "the filter strip before the hook"),
+    ] {
+        let unproven = proven(wrong).unwrap_err();
+        assert!(unproven.contains(told) && unproven.contains("0.0.0.0_8443"), "{wrong:?}: {unproven}");
+    }
+}
+
+#[test]
 fn given_one_way_in_without_a_lock_then_nothing_is_proven() {
     let mut without_hook = locked();
     without_hook.drain(..2);
