@@ -1,67 +1,13 @@
 //! Through the edge, as a browser or a program comes: strangers stay out, whoever may come in does. Each guard is shown to be
 //! one by taking it away.
 
-use crate::world::{HOST, World};
-use reqwest::{Client, Response, StatusCode, redirect::Policy};
-use std::{collections::BTreeMap, net::SocketAddr};
+use crate::{
+    knock::{get, own_credentials, reached_the_app, sign_in, token},
+    world::{HOST, World},
+};
+use reqwest::StatusCode;
+use std::collections::BTreeMap;
 use url::Url;
-
-/// A client that knows where the edge is, trusts the practice authority alone, and follows no redirect.
-fn client(world: &World) -> Client {
-    let edge = SocketAddr::from(([127, 0, 0, 1], world.ground.ports().edge));
-    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
-    Client::builder().resolve(HOST, edge).tls_certs_only([authority]).redirect(Policy::none()).build().unwrap()
-}
-
-fn address(world: &World, path: &str) -> String {
-    format!("https://{HOST}:{}{path}", world.ground.ports().edge)
-}
-
-fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut request = client(world).get(address(world, path));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    world.wait_for(request.send()).unwrap()
-}
-
-fn reached_the_app(response: &Response) -> bool {
-    response.headers().contains_key("x-practice-app")
-}
-
-/// A token from the practice tenant, as any client gets one.
-fn token(world: &World, client_id: &str, secret: &str, scope: &str) -> String {
-    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
-    let client = Client::builder().tls_certs_only([authority]).build().unwrap();
-    let url = format!("{}/{}/oauth2/v2.0/token", world.ground.cloud().sign_in, world.ground.caller().tenant_id);
-    let form =
-        [("client_id", client_id), ("client_secret", secret), ("grant_type", "client_credentials"), ("scope", scope)];
-    let answer = world.wait_for(async {
-        client.post(url).form(&form).send().await.unwrap().json::<serde_json::Value>().await.unwrap()
-    });
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-}
-
-/// The application's own client id and secret, from the Secret that the sign-in proxy reads.
-fn own_credentials(world: &World) -> (String, String) {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let client_id = world
-        .applications()
-        .into_iter()
-        .find(|application| application["uniqueName"].as_str().is_some_and(|name| name.ends_with(".myapp")))
-        .unwrap()["appId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let secret = world
-        .ground
-        .cluster()
-        .list("", "Secret", Some("myapp"))
-        .into_iter()
-        .find_map(|secret| secret["data"]["client-secret"].as_str().map(str::to_owned))
-        .unwrap();
-    (client_id, String::from_utf8(STANDARD.decode(secret).unwrap()).unwrap())
-}
 
 /// Deletes an object, and waits until the edge's answer to a stranger shows it or a moment has passed.
 fn delete(world: &World, kind: &str, name: &str) {
@@ -208,37 +154,10 @@ fn given_a_person_signs_in_then_they_come_back_to_where_they_wanted_to_go() {
 
 /// A person comes to a page, signs in, and comes back to it.
 pub(crate) fn a_person_signs_in(world: &World) {
-    let edge = client(world);
-    let deep = address(world, "/reports?year=2026");
-    let first = world.wait_for(edge.get(&deep).header("accept", "text/html").send()).unwrap();
-    let csrf = cookies(&first);
-    let authorize = first.headers()["location"].to_str().unwrap().to_owned();
-
-    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
-    let browser = Client::builder().tls_certs_only([authority]).redirect(Policy::none()).build().unwrap();
-    let person = "alice@example.com";
-    let mut authorize = Url::parse(&authorize).unwrap();
-    authorize.query_pairs_mut().append_pair("login_hint", person);
-    let signed_in = world.wait_for(browser.get(authorize).send()).unwrap();
-    let callback = Url::parse(signed_in.headers()["location"].to_str().unwrap()).unwrap();
-    assert_eq!(callback.host_str(), Some(HOST));
-
-    let path = format!("{}?{}", callback.path(), callback.query().unwrap());
-    let done = get(world, &path, &[("cookie", &csrf)]);
-    assert_eq!(done.status(), StatusCode::FOUND, "{done:?}");
-    let session = cookies(&done);
-    let location = done.headers()["location"].to_str().unwrap().to_owned();
-    assert!(location.ends_with("/reports?year=2026"), "{location}");
-
+    let session = sign_in(world, "alice@example.com", "/reports?year=2026");
     let app = get(world, "/reports?year=2026", &[("cookie", &session)]);
     assert_eq!(app.status(), StatusCode::OK, "{app:?}");
     assert!(reached_the_app(&app));
     let seen = world.wait_for(app.text()).unwrap();
     assert!(seen.contains("x-auth-request-email"), "{seen}");
-}
-
-fn cookies(response: &Response) -> String {
-    let pairs =
-        response.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-    pairs.filter(|pair| !pair.ends_with('=')).collect::<Vec<_>>().join("; ")
 }

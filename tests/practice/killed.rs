@@ -12,7 +12,7 @@ use std::{
 const RUNS_AT_ONCE: usize = 6;
 
 /// What is left of a world when everything that differs from run to run by its nature is taken out.
-fn essence(world: &World) -> BTreeMap<String, String> {
+pub(crate) fn essence(world: &World) -> BTreeMap<String, String> {
     let mut objects = BTreeMap::new();
     let kinds = [
         ("", "Namespace"),
@@ -90,7 +90,7 @@ fn without_ids(text: &str) -> String {
 }
 
 /// One application, one live credential of ours, no object of ours without its mark.
-fn check_what_must_hold(world: &World, at: &str) {
+pub(crate) fn check_what_must_hold(world: &World, at: &str) {
     let ours: Vec<Value> = world
         .applications()
         .into_iter()
@@ -131,13 +131,13 @@ fn check_what_must_hold(world: &World, at: &str) {
 }
 
 /// Watches the door after every change of the cluster, for as long as it lives.
-struct Watch {
+pub(crate) struct Watch {
     openings: std::sync::Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Watch {
-    fn over(world: &World) -> Self {
+    pub(crate) fn over(world: &World) -> Self {
         let openings = std::sync::Arc::new(AtomicU64::new(0));
         let (edge, mut changes) = (world.ground.edge().clone(), world.ground.cluster().changes());
         let seen = std::sync::Arc::clone(&openings);
@@ -154,16 +154,16 @@ impl Watch {
         Self { openings, task }
     }
 
-    fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         self.task.abort();
         self.openings.load(Ordering::SeqCst)
     }
 }
 
-/// A run that is killed when its request number `nth` has had its effect, and never sees the answer.
-fn killed_after(nth: u64) -> Scenario {
+/// A run that is killed when the request that fits has had its effect, and never sees the answer.
+pub(crate) fn killed_after(request: &str) -> Scenario {
     let text = format!(
-        "title: killed after request {nth}\nabout: The caller is killed once this request has had its effect.\nfaults:\n- match: {{nth: {nth}}}\n  then: {{stop: after}}\n"
+        "title: \"killed after request {request}\"\nabout: The caller is killed once this request has had its effect.\nfaults:\n- match: {request}\n  then: {{stop: after}}\n"
     );
     Scenario::parse("killed", &text, "killed").unwrap_or_else(|error| panic!("{error}"))
 }
@@ -194,12 +194,17 @@ fn given_setup_is_killed_after_any_request_when_it_is_run_again_then_the_world_i
 }
 
 fn kill_and_run_again(nth: u64, expected: &BTreeMap<String, String>) {
-    let world = World::of(killed_after(nth));
-    let watch = Watch::over(&world);
-    let killed = world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
     // Requests of one wave run side by side: the last few of a run may not come when fewer were needed this time.
-    let at = format!("killed after request {nth} (exit {:?})", killed.code);
-    let again = world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
+    finish_after(&killed_after(&format!("{{nth: {nth}}}")), EXAMPLE, expected);
+}
+
+/// Runs setup in a world that kills it, runs it again, and looks whether the world is as `expected`. Tells how the first run ended.
+pub(crate) fn finish_after(scenario: &Scenario, answers: &str, expected: &BTreeMap<String, String>) -> Option<i32> {
+    let world = World::of(scenario.clone());
+    let watch = Watch::over(&world);
+    let killed = world.run(&["setup", "--answers", answers, "--yes"]);
+    let at = format!("{} (exit {:?})", scenario.title, killed.code);
+    let again = world.run(&["setup", "--answers", answers, "--yes"]);
     assert_eq!(again.code, Some(0), "{at}, then run again:\n{}", again.stderr);
     check_what_must_hold(&world, &at);
     assert_eq!(watch.end(), 0, "{at}: the door was open");
@@ -209,11 +214,12 @@ fn kill_and_run_again(nth: u64, expected: &BTreeMap<String, String>) {
     }
     assert_eq!(ended.len(), expected.len(), "{at}: {:?}", ended.keys());
     let before = world.ground.journal().requests();
-    let third = world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
+    let third = world.run(&["setup", "--answers", answers, "--yes"]);
     assert_eq!(third.code, Some(0), "{at}: {}", third.stderr);
     assert!(
         world.writes_since(before).is_empty(),
         "{at}: a third run writes nothing: {:#?}",
         world.writes_since(before)
     );
+    killed.code
 }
