@@ -8,7 +8,7 @@ use super::{
     problem, proof, registration,
 };
 use crate::{
-    blueprint::{self, Known, Manifest, PartBody, PartId, SecretValue, Wave},
+    blueprint::{self, Manifest, PartBody, PartId, SecretValue, Wave},
     cluster::{ObjectRef, Write},
 };
 use futures::future::join_all;
@@ -57,6 +57,8 @@ pub(super) struct Run<'a> {
     pub(super) handed_over: bool,
     /// Written before their wave, and how: the Secret that holds the client secret.
     pub(super) written_early: HashMap<PartId, Action>,
+    /// Whether the registration is as it should be, so that every Secret has its last value.
+    registered: bool,
     waiting: BTreeMap<Wave, JoinSet<Pending>>,
 }
 
@@ -72,6 +74,7 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: Cancella
         done: HashMap::new(),
         handed_over: false,
         written_early: HashMap::new(),
+        registered: false,
         waiting: BTreeMap::new(),
     };
     let ended = run.waves().await;
@@ -91,11 +94,15 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: Cancella
 
 impl Run<'_> {
     async fn waves(&mut self) -> Result<(), Stop> {
-        self.make_random_values()?;
+        self.make_values(is_random_alone)?;
         for wave in WAVES {
             self.wait_for_what_it_needs(wave).await?;
             match wave {
-                Wave::Registration => registration::apply(self).await?,
+                Wave::Registration => {
+                    registration::apply(self).await?;
+                    self.make_values(|_| true)?;
+                    self.registered = true;
+                }
                 Wave::Routes => {
                     self.draw_again()?;
                     proof::locks_are_live(self).await?;
@@ -111,13 +118,12 @@ impl Run<'_> {
         self.remove_leftovers().await
     }
 
-    /// Random values are made before anything copies them.
-    fn make_random_values(&mut self) -> Result<(), Stop> {
+    /// Values of Secrets are made before anything copies them or tells their fingerprint: of those Secrets whose values `can_be`.
+    fn make_values(&mut self, can_be: impl Fn(&Manifest) -> bool) -> Result<(), Stop> {
         let steps = self.plan.steps.clone();
         for step in &steps {
-            let Some(manifest) = step.manifest() else { continue };
-            let only_random = manifest.secrets.values().all(|value| matches!(value, SecretValue::Random { .. }));
-            if !manifest.secrets.is_empty() && only_random {
+            let Some(manifest) = step.manifest().filter(|manifest| !manifest.secrets.is_empty()) else { continue };
+            if can_be(manifest) {
                 self.plan.seen.vault.fill(manifest).map_err(|error| self.fail(step, problem::fill(&error)))?;
             }
         }
@@ -128,7 +134,8 @@ impl Run<'_> {
     /// shown as unknown may have become known.
     pub(super) fn draw_again(&mut self) -> Result<(), Stop> {
         let seen = &mut self.plan.seen;
-        if matches!(seen.existing.registered, Known::Now(_)) {
+        // Before, a Secret may still hold a client secret that is about to be replaced, and its fingerprint would not last.
+        if self.registered {
             seen.existing.secret_fingerprints = seen.vault.fingerprints();
         }
         let parts = match blueprint::blueprint(&self.plan.answers, &seen.facts, &seen.existing) {
@@ -288,6 +295,10 @@ impl Step {
             _ => None,
         }
     }
+}
+
+fn is_random_alone(manifest: &Manifest) -> bool {
+    manifest.secrets.values().all(|value| matches!(value, SecretValue::Random { .. }))
 }
 
 fn in_wave(step: &Step, wave: Wave) -> bool {

@@ -48,7 +48,11 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     let registered = registration.application().map_or(unknown.registered, |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
     });
-    let mut secret_fingerprints = vault.fingerprints();
+    let manifests = parts.iter().filter_map(|part| match &part.body {
+        PartBody::Manifest(manifest) => Some(manifest),
+        _ => None,
+    });
+    let mut secret_fingerprints = vault.lasting_fingerprints(manifests);
     if registration.usable_client_secret(&vault, &client_secret_at).is_none() {
         // It is about to be replaced: what pods read will have another fingerprint.
         secret_fingerprints.remove(&client_secret_at.0);

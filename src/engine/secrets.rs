@@ -155,6 +155,18 @@ impl Vault {
         object
     }
 
+    /// For each of `manifests` that lacks nothing, its fingerprint: what is still to be made has none that lasts.
+    pub(super) fn lasting_fingerprints<'a>(
+        &self,
+        manifests: impl Iterator<Item = &'a Manifest>,
+    ) -> BTreeMap<String, Fingerprint> {
+        let mut fingerprints = self.fingerprints();
+        for manifest in manifests.filter(|manifest| !manifest.secrets.is_empty() && !self.is_complete(manifest)) {
+            fingerprints.remove(manifest_name(manifest));
+        }
+        fingerprints
+    }
+
     /// For each Secret, a fingerprint over all its values.
     pub(super) fn fingerprints(&self) -> BTreeMap<String, Fingerprint> {
         self.stored

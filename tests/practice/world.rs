@@ -144,6 +144,39 @@ impl World {
         applications.iter().filter(|kept| kept["deleted"].is_null()).map(|kept| kept["properties"].clone()).collect()
     }
 
+    /// Asks Microsoft Graph as somebody with every right would, and gives back the answer's status and body.
+    pub(crate) fn graph(&self, method: &str, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let authority = reqwest::Certificate::from_pem(self.ground.authority().certificate_pem().as_bytes()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([authority]).build().unwrap();
+        let caller = self.ground.caller();
+        let form = [
+            ("client_id", caller.client_id.as_str()),
+            ("client_secret", &caller.client_secret),
+            ("grant_type", "client_credentials"),
+            ("scope", "https://graph.microsoft.com/.default"),
+        ];
+        let cloud = self.ground.cloud();
+        let token_endpoint = format!("{}/{}/oauth2/v2.0/token", cloud.sign_in, caller.tenant_id);
+        let url = format!("{}/v1.0/{path}", cloud.graph);
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        self.wait_for(async {
+            let token: serde_json::Value =
+                client.post(token_endpoint).form(&form).send().await.unwrap().json().await.unwrap();
+            let token = token["access_token"].as_str().unwrap();
+            let answer = client.request(method, url).bearer_auth(token).json(body).send().await.unwrap();
+            let status = answer.status().as_u16();
+            (status, answer.json().await.unwrap_or_default())
+        })
+    }
+
+    /// The one application that was set up, as Graph shows it.
+    pub(crate) fn application(&self) -> serde_json::Value {
+        let mut ours: Vec<_> =
+            self.applications().into_iter().filter(|application| application["uniqueName"].is_string()).collect();
+        assert_eq!(ours.len(), 1, "{ours:#?}");
+        ours.remove(0)
+    }
+
     /// Whether somebody without a sign-in reaches the application.
     pub(crate) fn door_is_open(&self) -> bool {
         self.wait_for(self.ground.edge().anonymous_reaches_app(HOST))
