@@ -6,10 +6,16 @@ use crate::{
     cluster::Cluster,
 };
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 /// Where answers are looked for when none are named.
 const DEFAULT_FILE: &str = "gatewright.yaml";
+
+/// What is read of a file at most: an answers file has a few thousand bytes.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Why there are no usable answers.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +66,16 @@ pub(super) fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Ans
         None => return Ok(None),
     };
     let origin = path.display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|cause| NoAnswers::Unreadable { file: origin.clone(), cause })?;
+    let text = read(&path).map_err(|cause| NoAnswers::Unreadable { file: origin.clone(), cause })?;
     let answers = file::parse(&text, &origin)?;
     about(answers, app, &origin).map(Some)
+}
+
+/// What the file holds, and no more of it than what is certainly no answers file any more: a device has no end.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The answers that an installation has recorded in the cluster: of `app`, or of the only one there is.

@@ -2,12 +2,16 @@
 
 use super::{
     Exit, Global,
+    interruption::{cancelled_by_signals, unless_interrupted},
     screen::{Screen, failed, result, unusable},
     setup::connected,
 };
 use crate::{
     blueprint,
-    engine::{self},
+    engine::{
+        self,
+        event::{Event, Events},
+    },
     face::Style,
 };
 use std::path::{Path, PathBuf};
@@ -24,15 +28,15 @@ enum NotWritten {
 /// Writes the objects as numbered files. Reads the cluster and the tenant; writes nothing there.
 pub(super) async fn export(global: &Global, screen: Screen, directory: &Path) -> Exit {
     let events = screen.events(Style::Brief);
-    let (connection, answers) = match connected(global, screen, &events, None, "export").await {
-        Ok(connected) => connected,
-        Err(exit) => return exit,
+    let looking = async {
+        let (connection, answers) = connected(global, screen, &events, None, "export").await?;
+        let seen = engine::look(&connection.target, &answers, &events).await;
+        connection.close().await;
+        seen.map(|seen| (answers, seen)).map_err(|problem| screen.problem(&events, "export", problem))
     };
-    let seen = engine::look(&connection.target, &answers, &events).await;
-    connection.close().await;
-    let seen = match seen {
-        Ok(seen) => seen,
-        Err(problem) => return screen.problem(&events, "export", problem),
+    let (answers, seen) = match unless_interrupted(&cancelled_by_signals(), looking).await {
+        Ok(looked) => looked,
+        Err(exit) => return exit,
     };
     let files = match blueprint::blueprint(&answers, &seen.facts, &seen.existing) {
         Ok(parts) => blueprint::export(&parts),
@@ -40,14 +44,23 @@ pub(super) async fn export(global: &Global, screen: Screen, directory: &Path) ->
     };
     match write(directory, &files) {
         Ok(()) => {
-            for file in &files {
-                result(&directory.join(&file.name).display().to_string());
-            }
-            Exit::Done
+            let written: Vec<PathBuf> = files.iter().map(|file| directory.join(&file.name)).collect();
+            tell(screen, &events, &written)
         }
         Err(error @ NotWritten::SomethingElse { .. }) => unusable(&error.to_string()),
         Err(error) => failed(&error.to_string()),
     }
+}
+
+fn tell(screen: Screen, events: &Events, written: &[PathBuf]) -> Exit {
+    if screen.is_json() {
+        for path in written {
+            events.tell(Event::Written { path: path.display().to_string() });
+        }
+        return Exit::Done;
+    }
+    let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    result(&paths.join("\n"))
 }
 
 fn write(directory: &Path, files: &[blueprint::ExportFile]) -> Result<(), NotWritten> {

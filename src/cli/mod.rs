@@ -5,6 +5,7 @@ mod arguments;
 mod connection;
 mod exit;
 mod export;
+mod interruption;
 mod logging;
 #[cfg(feature = "practice")]
 mod practice;
@@ -16,7 +17,7 @@ pub use arguments::{Arguments, Command, ExportFormat, Global, PracticeCommand, U
 pub use exit::Exit;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
-use screen::{Screen, failed, unusable};
+use screen::{Screen, failed, result, unusable};
 use std::ffi::OsString;
 
 /// Reads the command line and does what it asks.
@@ -78,8 +79,10 @@ async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
         #[cfg(not(feature = "practice"))]
         Command::Practice { .. } => unusable("this gatewright was built without the practice ground"),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "gatewright", &mut std::io::stdout());
-            Exit::Done
+            // The generator panics when it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "gatewright", &mut script);
+            result(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }

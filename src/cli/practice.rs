@@ -2,8 +2,8 @@
 
 use super::{
     Exit, Global, PracticeCommand,
+    interruption::interrupted,
     screen::{failed, result, say, unusable},
-    setup::interrupted,
 };
 use crate::practice::{self, GroundError, ServeOptions};
 use std::path::PathBuf;
@@ -26,12 +26,11 @@ pub(super) async fn practice(
             Err(error) => failed(&error.to_string()),
         },
         Some(PracticeCommand::Scenarios) => {
-            for scenario in practice::scenarios() {
-                if !result(&format!("{:<28} {}", scenario.name, scenario.title)) {
-                    break;
-                }
-            }
-            Exit::Done
+            let lines: Vec<String> = practice::scenarios()
+                .iter()
+                .map(|scenario| format!("{:<28} {}", scenario.name, scenario.title))
+                .collect();
+            result(&lines.join("\n"))
         }
     }
 }
@@ -45,7 +44,7 @@ async fn serve(global: &Global, directory: Option<PathBuf>, scenario: Option<Str
     });
     let options = ServeOptions { directory, scenario: scenario.or_else(|| global.practice.clone()), state: None };
     let ready = |introduction: &str| {
-        result(introduction);
+        let _served_all_the_same = result(introduction);
     };
     match practice::serve(options, ready, cancel).await {
         Ok(()) => Exit::Done,

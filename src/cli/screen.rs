@@ -3,10 +3,11 @@
 use super::{Exit, Global, Ui};
 use crate::{
     blueprint::PartId,
-    engine::event::{Event, Events, Problem, Title},
+    engine::event::{Event, Events, Problem, ProblemKind, Title},
     face::{Audience, Json, Plain, Style, problem_text},
 };
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use tokio_util::sync::CancellationToken;
 
 /// How this run shows things.
 #[derive(Clone, Copy, Debug)]
@@ -47,18 +48,44 @@ impl Screen {
         exit
     }
 
+    /// Tells why there are no answers to work with. Nothing was tried.
+    pub(super) fn refusal(self, events: &Events, doing: &str, text: &str, kind: ProblemKind) -> Exit {
+        if !self.json {
+            say(text);
+            return Exit::from(kind);
+        }
+        let (cause, remedy) = text.trim_end().rsplit_once('\n').unwrap_or((text, "see to that, and run again"));
+        let problem =
+            Problem { tried: "read the answers".to_owned(), cause: cause.to_owned(), remedy: remedy.to_owned(), kind };
+        self.problem(events, doing, problem)
+    }
+
     /// Asks for a yes. End of input is never an answer: without a terminal, or without an answer, it is no.
-    pub(super) fn confirm(self, question: &str) -> Confirmation {
+    ///
+    /// The line is read as the terminal sends it: no raw mode and no hidden cursor, so that a signal has nothing to give back.
+    pub(super) async fn confirm(self, question: &str, cancel: &CancellationToken) -> Confirmation {
         if self.yes {
             return Confirmation::Given;
         }
         if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Confirmation::NobodyToAsk;
         }
-        let asked = dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt();
-        match asked {
-            Ok(Some(true)) => Confirmation::Given,
-            _ => Confirmation::Refused,
+        let _the_terminal_is_gone = write!(anstream::stderr().lock(), "{question} [y/N] ");
+        let read = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map(|_| line)
+        });
+        let line = match cancel.run_until_cancelled(read).await {
+            Some(Ok(Ok(line))) => line,
+            _ => String::new(),
+        };
+        if !line.ends_with('\n') {
+            say("");
+        }
+        if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") {
+            Confirmation::Given
+        } else {
+            Confirmation::Refused
         }
     }
 
@@ -84,9 +111,14 @@ pub(super) fn say(text: &str) {
     let _the_terminal_is_gone = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
 }
 
-/// A line of the result, on standard output. False when nobody takes it any more.
-pub(super) fn result(text: &str) -> bool {
-    writeln!(std::io::stdout().lock(), "{text}").is_ok()
+/// The result, on standard output. A reader who has seen enough is fine; a result that could not be delivered is a failure.
+pub(super) fn result(text: &str) -> Exit {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => failed(&format!("the result cannot be written to standard output: {error}")),
+    }
 }
 
 /// Tells of wrong usage or unusable answers; nothing was tried.

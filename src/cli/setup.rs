@@ -4,13 +4,14 @@ use super::{
     Exit, Global,
     answers::{NoAnswers, of_a_file, recorded},
     connection::Connection,
-    screen::{Confirmation, Screen, failed, say, unusable},
+    interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
+    screen::{Confirmation, Screen, say},
 };
 use crate::{
     answers::Answers,
     engine::{
         self, Plan,
-        event::{Event, Events, Outcome},
+        event::{Event, Events, Outcome, ProblemKind},
     },
     face::Style,
 };
@@ -19,37 +20,45 @@ use tokio_util::sync::CancellationToken;
 /// Puts sign-in in front of an application, the first time and for every later change.
 pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
     let events = screen.events(Style::Brief);
-    let (connection, plan) = match planned(global, screen, &events, app, "setup").await {
+    let cancel = cancelled_by_signals();
+    let looking = planned(global, screen, &events, app, "setup");
+    let (connection, plan) = match unless_interrupted(&cancel, looking).await {
         Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let exit = carry_out(screen, &events, &connection, plan).await;
+    let exit = carry_out(screen, &events, &connection, plan, cancel).await;
     connection.close().await;
     exit
 }
 
-async fn carry_out(screen: Screen, events: &Events, connection: &Connection, plan: Plan) -> Exit {
+async fn carry_out(
+    screen: Screen,
+    events: &Events,
+    connection: &Connection,
+    plan: Plan,
+    cancel: CancellationToken,
+) -> Exit {
     if let Some(worst) = plan.problems().first() {
         say("Nothing has been changed: see above what stands in the way.");
         return Exit::from(worst.kind);
     }
     let changes = plan.counts().changes();
     if changes > 0 {
-        match screen.confirm(&format!("Apply {changes} changes?")) {
+        match screen.confirm(&format!("Apply {}?", counted(changes)), &cancel).await {
             Confirmation::Given => {}
             Confirmation::Refused => {
                 say("Nothing has been changed.");
                 return Exit::Interrupted;
             }
             Confirmation::NobodyToAsk => {
-                return unusable(
-                    "Nothing has been changed: there is nobody to confirm the plan. Run on a terminal, or pass --yes.",
-                );
+                let nobody =
+                    "Nothing has been changed: there is nobody to confirm the plan.\nRun on a terminal, or pass --yes.";
+                return screen.refusal(events, "setup", nobody, ProblemKind::UnusableAnswers);
             }
         }
     }
-    let cancel = cancelled_by_signals();
-    let outcome = engine::apply(&connection.target, plan, events.clone(), cancel).await;
+    let applying = engine::apply(&connection.target, plan, events.clone(), cancel.clone());
+    let outcome = finishing_what_has_begun(&cancel, applying).await;
     if matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver) && !screen.is_json() {
         connection.say_how_to_try();
     }
@@ -59,7 +68,9 @@ async fn carry_out(screen: Screen, events: &Events, connection: &Connection, pla
 /// Shows what setup would change; writes nothing.
 pub(super) async fn plan(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
     let events = screen.events(Style::Full);
-    let (connection, plan) = match planned(global, screen, &events, app, "plan").await {
+    let cancel = cancelled_by_signals();
+    let looking = planned(global, screen, &events, app, "plan");
+    let (connection, plan) = match unless_interrupted(&cancel, looking).await {
         Ok(planned) => planned,
         Err(exit) => return exit,
     };
@@ -73,10 +84,15 @@ pub(super) async fn plan(global: &Global, screen: Screen, app: Option<&str>) -> 
             Exit::Done
         }
         changes => {
-            say(&format!("{changes} changes are pending. Nothing has been changed."));
+            let are = if changes == 1 { "is" } else { "are" };
+            say(&format!("{} {are} pending. Nothing has been changed.", counted(changes)));
             Exit::Pending
         }
     }
+}
+
+fn counted(changes: usize) -> String {
+    if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") }
 }
 
 /// Everything up to a plan that is shown; nothing is written.
@@ -109,6 +125,7 @@ pub(super) async fn connected(
     app: Option<&str>,
     doing: &str,
 ) -> Result<(Connection, Answers), Exit> {
+    let refused = |error: &NoAnswers| screen.refusal(events, doing, &error.to_string(), kind(error));
     let of_a_file = of_a_file(global, app).map_err(|error| refused(&error))?;
     let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
     let opened = Connection::open(global, screen, events, tenant).await;
@@ -126,47 +143,10 @@ pub(super) async fn connected(
     Ok((connection, answers))
 }
 
-fn refused(error: &NoAnswers) -> Exit {
+fn kind(error: &NoAnswers) -> ProblemKind {
     match error {
-        NoAnswers::Cluster(error) if error.lacks_right().is_some() => {
-            say(&error.to_string());
-            Exit::NotPermitted
-        }
-        NoAnswers::Cluster(_) => failed(&error.to_string()),
-        _ => unusable(&error.to_string()),
-    }
-}
-
-/// A token that is cancelled by the first Ctrl-C or SIGTERM. What is being written then is still finished; a second Ctrl-C ends
-/// the process at once, and the next run sees what is left to do.
-pub(super) fn cancelled_by_signals() -> CancellationToken {
-    let token = CancellationToken::new();
-    let cancelled = token.clone();
-    tokio::spawn(async move {
-        interrupted().await;
-        cancelled.cancel();
-        interrupted().await;
-        std::process::exit(i32::from(Exit::Interrupted.code()));
-    });
-    token
-}
-
-#[cfg(unix)]
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        NoAnswers::Cluster(error) if error.lacks_right().is_some() => ProblemKind::NotPermitted,
+        NoAnswers::Cluster(_) => ProblemKind::Failed,
+        _ => ProblemKind::UnusableAnswers,
     }
 }

@@ -3,29 +3,31 @@
 use super::{
     Exit, Global,
     connection::cluster_only,
-    screen::{Screen, failed, result, say},
+    interruption::{cancelled_by_signals, unless_interrupted},
+    screen::{Screen, result, say},
 };
-use crate::{engine::installations, face::Style};
+use crate::{
+    engine::{event::Event, installations},
+    face::Style,
+};
 
 /// Shows every installation. Asks the cluster alone: nobody has to be signed in to Entra.
 pub(super) async fn status(global: &Global, screen: Screen) -> Exit {
     let events = screen.events(Style::Brief);
-    let (cluster, place) = match cluster_only(global).await {
-        Ok(connected) => connected,
-        Err(problem) => return screen.problem(&events, "status", problem),
+    let looking = async {
+        let told = |problem| screen.problem(&events, "status", problem);
+        let (cluster, place) = cluster_only(global).await.map_err(told)?;
+        let found = installations::list(&cluster).await;
+        place.close().await;
+        Ok((cluster, found.map_err(told)?))
     };
-    let found = installations::list(&cluster).await;
-    place.close().await;
-    let found = match found {
-        Ok(found) => found,
-        Err(problem) => return screen.problem(&events, "status", problem),
+    let (cluster, found) = match unless_interrupted(&cancelled_by_signals(), looking).await {
+        Ok(looked) => looked,
+        Err(exit) => return exit,
     };
     if screen.is_json() {
-        for installation in &found {
-            match serde_json::to_string(installation) {
-                Ok(line) => result(&line),
-                Err(error) => return failed(&format!("an installation cannot be written as JSON: {error}")),
-            };
+        for installation in found {
+            events.tell(Event::Installed { installation });
         }
         return Exit::Done;
     }
@@ -33,6 +35,5 @@ pub(super) async fn status(global: &Global, screen: Screen) -> Exit {
         say(&format!("Nothing is installed in {}. `gatewright setup` begins.", cluster.context()));
         return Exit::Done;
     }
-    result(&installations::table(&found));
-    Exit::Done
+    result(&installations::table(&found))
 }

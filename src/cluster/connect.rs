@@ -26,7 +26,7 @@ pub enum ConnectError {
         known: Vec<String>,
     },
     /// The kubeconfig names no current context and none was chosen.
-    #[error("the kubeconfig has no current context; choose one with --context: {}", known.join(", "))]
+    #[error("the kubeconfig has no current context; {}", if known.is_empty() { "and no other, so it names no cluster".to_owned() } else { format!("choose one with --context: {}", known.join(", ")) })]
     NoContext {
         /// Those there are.
         known: Vec<String>,

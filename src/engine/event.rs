@@ -1,5 +1,6 @@
 //! What happens, told as it happens: one stream that every face renders.
 
+use super::installations::Installation;
 use crate::blueprint::{PartId, Wave};
 use serde::Serialize;
 use std::{
@@ -128,6 +129,17 @@ pub enum Event {
         title: Title,
         /// What to send to whom.
         hand_over: HandOver,
+    },
+    /// An installation that was found.
+    Installed {
+        /// The installation.
+        #[serde(flatten)]
+        installation: Installation,
+    },
+    /// A file was written.
+    Written {
+        /// Its path.
+        path: String,
     },
     /// It is over.
     Finished {

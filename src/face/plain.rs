@@ -47,7 +47,8 @@ impl<W: Write> Plain<W> {
 impl<W: Write + Send> Face for Plain<W> {
     fn show(&mut self, envelope: &Envelope) -> io::Result<()> {
         let text = match &envelope.event {
-            Event::Started { .. } => return Ok(()),
+            // Tables and lists of files are results: they go to standard output, and not here.
+            Event::Started { .. } | Event::Installed { .. } | Event::Written { .. } => return Ok(()),
             Event::Looking { at } => format!("Looking at {at} ...\n"),
             Event::Connected { practice, .. } => connected_text(&envelope.event, *practice),
             Event::DeviceCode { url, code, expires } => {

@@ -12,4 +12,5 @@ mod killed;
 mod knock;
 mod secrets;
 mod setup;
+mod streams;
 mod world;

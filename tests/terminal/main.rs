@@ -29,6 +29,26 @@ fn given_a_terminal_when_setup_asks_and_is_told_no_then_nothing_is_changed() {
 }
 
 #[test]
+fn given_ctrl_c_at_the_question_then_130_and_the_terminal_is_as_it_was() {
+    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE], 80, 24);
+    terminal.wait_for("Apply");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+    assert!(terminal.everything().contains("Nothing has been changed."), "{}", terminal.everything());
+    let (hidden, shown) = (terminal.raw().rfind("\u{1b}[?25l"), terminal.raw().rfind("\u{1b}[?25h"));
+    assert!(hidden.is_none() || hidden < shown, "the cursor stays hidden");
+}
+
+#[test]
+fn given_ctrl_c_before_there_is_a_plan_then_130_and_it_says_that_nothing_was_changed() {
+    let mut terminal = Terminal::run(&["plan", "--practice=throttled-graph", "--answers", EXAMPLE], 80, 24);
+    terminal.wait_for("Looking");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+    assert!(terminal.everything().contains("Nothing has been changed."), "{}", terminal.everything());
+}
+
+#[test]
 fn given_ctrl_c_in_the_middle_then_130_and_the_same_command_goes_on_and_finishes() {
     let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--yes"], 80, 24);
     terminal.wait_for("created");
