@@ -176,6 +176,7 @@ fn given_setup_is_killed_after_any_request_when_it_is_run_again_then_the_world_i
     let expected = essence(&undisturbed);
     check_what_must_hold(&undisturbed, "undisturbed");
     drop(undisturbed);
+    println!("an undisturbed setup sends {requests} requests; it is killed after each of them");
 
     let next = AtomicU64::new(1);
     std::thread::scope(|scope| {
