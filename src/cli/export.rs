@@ -73,8 +73,8 @@ fn write(directory: &Path, files: &[blueprint::ExportFile]) -> Result<(), NotWri
     for entry in std::fs::read_dir(directory).map_err(unwritable(directory))? {
         let path = entry.map_err(unwritable(directory))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
-        let is_of_an_export = name.starts_with(|first: char| first.is_ascii_digit()) && is_yaml;
+        let is_text = path.extension().is_some_and(|extension| extension == "yaml" || extension == "txt");
+        let is_of_an_export = name.starts_with(|first: char| first.is_ascii_digit()) && is_text;
         if !is_of_an_export {
             return Err(NotWritten::SomethingElse { path: directory.to_owned(), found: name });
         }

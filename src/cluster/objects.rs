@@ -113,11 +113,25 @@ impl Cluster {
     ///
     /// Fields that we applied before and no longer name are removed by the server.
     pub async fn apply(&self, object: &Value, write: Write) -> Result<Value, Error> {
+        self.patch(object, PatchParams::apply(FIELD_MANAGER), write).await
+    }
+
+    /// Applies the object and takes the fields that others own, as long as it still is as in `live`; [`Error::Stale`] when it is
+    /// not. Whoever calls this has seen that nothing is lost.
+    pub async fn apply_over(&self, live: &Value, object: &Value, write: Write) -> Result<Value, Error> {
+        let version = live.text("/metadata/resourceVersion").ok_or(Error::Incomplete("metadata.resourceVersion"))?;
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("resourceVersion".to_owned(), version.into());
+        }
+        self.patch(&object, PatchParams::apply(FIELD_MANAGER).force(), write).await
+    }
+
+    async fn patch(&self, object: &Value, params: PatchParams, write: Write) -> Result<Value, Error> {
         let name = ObjectRef::of(object)?;
         let resource = self.resource(&name.api_version, &name.kind).await?;
         let (path, attempt) = place(&resource, &name, "patch");
-        let params =
-            PatchParams { dry_run: write == Write::DryRun, ..PatchParams::apply(FIELD_MANAGER).validation_strict() };
+        let params = PatchParams { dry_run: write == Write::DryRun, ..params.validation_strict() };
         let request = Request::new(path).patch(&name.name, &params, &Patch::Apply(object));
         let request = self.built(&attempt, request)?;
         let answer = self.send(attempt, request).await;

@@ -3,7 +3,7 @@
 use super::{
     Target, budget, consistency,
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, milliseconds},
-    mesh,
+    fill_in, mesh,
     plan::{Plan, Step},
     problem, proof, registration,
 };
@@ -325,7 +325,7 @@ async fn send(target: &Target, events: &Events, step: &Step, sent: Sent) -> Resu
                 delete(target, events, step).await?;
             }
             let tried = format!("apply {} {}", step.title.kind, step.title.name);
-            match target.cluster.apply(&object, Write::ForReal).await {
+            match fill_in::apply(&target.cluster, &object, Write::ForReal).await {
                 Ok(_) => Ok(step.action),
                 Err(error) => Err(fail(events, step, problem::cluster(&tried, &error))),
             }

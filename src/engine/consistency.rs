@@ -54,9 +54,33 @@ fn text_is(shown: &str, now: &str) -> bool {
     }
 }
 
+/// Whether `wanted` takes nothing from `live` but texts in `‹›`. What `live` has besides is not asked about.
+pub(super) fn is_filled_in(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::String(live), Value::String(wanted)) => text_is(live, wanted),
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| is_filled_in(live, wanted))
+        }
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| live.get(key).is_none_or(|live| is_filled_in(live, wanted)))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// Whether a text in `‹›` stands anywhere in it.
+pub(super) fn has_unknowns(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.split_once('‹').is_some_and(|(_, rest)| rest.contains('›')),
+        Value::Array(items) => items.iter().any(has_unknowns),
+        Value::Object(fields) => fields.values().any(has_unknowns),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{text_is, value_is};
+    use super::{has_unknowns, is_filled_in, text_is, value_is};
     use serde_json::json;
 
     #[test]
@@ -69,5 +93,22 @@ mod tests {
     fn given_anything_else_changes_then_it_is_not() {
         assert!(!text_is("client_id = \"‹known later›\"\nx = 1\n", "client_id = \"1234\"\nx = 2\n"));
         assert!(!value_is(&json!({"a": 1}), &json!({"a": 1, "b": 2})));
+    }
+    #[test]
+    fn given_only_unknowns_would_be_taken_then_it_is_filling_in() {
+        let live = json!({"data": {"cfg": "id = \"‹later›\"\nx = 1"}, "status": {"replicas": 1}});
+        assert!(has_unknowns(&live));
+        let wanted = json!({"data": {"cfg": "id = \"1234\"\nx = 1", "new": "one"}});
+        assert!(is_filled_in(&live, &wanted));
+        assert!(!has_unknowns(&wanted));
+    }
+
+    #[test]
+    fn given_anything_else_would_be_taken_then_it_is_not() {
+        let live = json!({"data": {"cfg": "id = \"‹later›\"\nx = 1"}, "replicas": 1, "list": ["a"]});
+        assert!(!is_filled_in(&live, &json!({"data": {"cfg": "id = \"1234\"\nx = 2"}})));
+        assert!(!is_filled_in(&live, &json!({"data": {"cfg": "id = \"1234\"\nx = 1"}, "replicas": 2})));
+        assert!(!is_filled_in(&live, &json!({"list": ["a", "b"]})));
+        assert!(!is_filled_in(&json!({"id": "1234"}), &json!({"id": "‹later›"})));
     }
 }

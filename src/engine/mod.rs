@@ -9,6 +9,7 @@ mod budget;
 mod consistency;
 pub mod diff;
 pub mod event;
+mod fill_in;
 pub mod installations;
 mod leftovers;
 mod look;

@@ -1,9 +1,9 @@
 //! The blueprint held against what is live.
 
 use super::{
-    Seen, Target, diff,
+    Seen, Target, consistency, diff,
     event::{Action, Counts, Events, Problem, ProblemKind, StepSummary, Title},
-    leftovers, problem, registration, rights, title,
+    fill_in, leftovers, problem, registration, rights, title,
 };
 use crate::{
     answers::Answers,
@@ -190,11 +190,13 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
         });
     }
     let wanted = vault.fill(manifest).map_err(|error| problem::fill(&error))?;
-    match target.cluster.apply(&wanted, Write::DryRun).await {
+    match fill_in::apply(&target.cluster, &wanted, Write::DryRun).await {
         Ok(after) => {
             let diff = diff::between(Some(&live), Some(&after));
             let owned = owned_fields(&live) == owned_fields(&after);
-            let action = if diff.is_empty() && owned { Action::Keep } else { Action::Update };
+            // What is still to become known will have to be written, even where it is shown as unknown already.
+            let settled = diff.is_empty() && owned && !consistency::has_unknowns(&wanted);
+            let action = if settled { Action::Keep } else { Action::Update };
             Ok(Found { action, diff, problem: None, live_uid })
         }
         Err(cluster::Error::Invalid { ref causes, .. })

@@ -5,6 +5,7 @@ use super::{
     apply::{Run, Stop},
     diff,
     event::{Action, Event, HandOver, Problem},
+    fill_in,
     plan::Step,
     problem,
     secrets::{NewClientSecret, Vault},
@@ -461,7 +462,7 @@ async fn keep(run: &mut Run<'_>) -> Result<(), StepError> {
     let Some(manifest) = step.manifest().cloned() else { return Ok(()) };
     let object = run.plan.seen.vault.fill(&manifest).map_err(|error| StepError::Problem(problem::fill(&error)))?;
     let tried = format!("apply {} {}", step.title.kind, step.title.name);
-    let applied = run.target.cluster.apply(&object, Write::ForReal).await;
+    let applied = fill_in::apply(&run.target.cluster, &object, Write::ForReal).await;
     applied.map_err(|error| StepError::Problem(problem::cluster(&tried, &error)))?;
     // Its wave finds it written.
     let action = std::mem::replace(&mut step.action, Action::Keep);

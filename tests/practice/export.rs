@@ -104,6 +104,48 @@ pub(crate) fn secrets(world: &World) -> Vec<String> {
 }
 
 #[test]
+fn given_an_earlier_export_when_exported_again_then_it_is_replaced() {
+    let world = World::healthy();
+    let files = export(&world);
+    world.write("objects/999-secret-of-an-earlier-one.yaml", "kind: Secret");
+    assert!(files.iter().any(|(name, _)| name.ends_with(".txt")), "what kubectl passes over is among them");
+    assert_eq!(export(&world), files);
+}
+
+/// Makes every exported object as somebody else, who owns all its fields from then on.
+fn made_by_somebody(world: &World, change: impl Fn(&str) -> String) {
+    for (name, text) in export(world).into_iter().filter(|(name, _)| name.ends_with(".yaml")) {
+        let object: serde_json::Value = serde_saphyr::from_str(&change(&text)).unwrap();
+        let made = world.ground.cluster().create_or_replace("somebody", object);
+        made.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
+}
+
+#[test]
+fn given_somebody_applied_an_export_when_set_up_then_what_it_left_open_is_filled_in_and_the_next_run_writes_nothing() {
+    let world = World::healthy();
+    made_by_somebody(&world, str::to_owned);
+    world.set_up();
+    assert!(!world.door_is_open());
+    let before = world.ground.journal().requests();
+    world.set_up();
+    assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
+    let config = world.ground.cluster().get("", "ConfigMap", Some("myapp"), "myapp-oauth2-proxy").unwrap();
+    assert!(!config.to_string().contains('‹'), "{config}");
+}
+
+#[test]
+fn given_somebody_changed_an_export_before_they_applied_it_when_set_up_then_they_are_named_and_nothing_is_taken() {
+    let world = World::healthy();
+    made_by_somebody(&world, |text| text.replace("replicas: 1", "replicas: 7"));
+    let before = world.ground.journal().requests();
+    let ran = world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains(r#".spec.replicas is owned by "somebody""#), "{}", ran.stderr);
+    assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
+}
+
+#[test]
 fn given_a_folder_with_something_else_in_it_when_exported_then_it_is_left_alone() {
     let world = World::healthy();
     std::fs::create_dir(world.folder().join("objects")).unwrap();

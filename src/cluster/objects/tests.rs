@@ -64,6 +64,21 @@ async fn given_a_field_of_somebody_else_when_it_is_applied_then_the_owner_is_nam
 }
 
 #[tokio::test]
+async fn given_an_object_is_applied_over_what_was_seen_then_it_is_by_force_and_only_while_it_is_so() {
+    let (cluster, server) = server().answer(&format!("PATCH {DEPLOYMENTS}/myapp"), 200, deployment()).connect().await;
+    let without = cluster.apply_over(&deployment(), &deployment(), Write::ForReal).await;
+    assert_eq!(without, Err(Error::Incomplete("metadata.resourceVersion")));
+    let mut live = deployment();
+    live["metadata"]["resourceVersion"] = "41".into();
+    cluster.apply_over(&live, &deployment(), Write::ForReal).await.unwrap();
+    let seen = server.seen();
+    let patches: Vec<_> = seen.iter().filter(|seen| seen.method == "PATCH").collect();
+    let [patch] = patches.as_slice() else { panic!("{patches:?}") };
+    assert!(patch.query.contains("force=true") && patch.query.contains("fieldManager=gatewright"), "{}", patch.query);
+    assert_eq!(patch.body, live);
+}
+
+#[tokio::test]
 async fn given_a_denied_verb_then_the_missing_right_and_who_grants_it_are_named() {
     let message = "deployments.apps \"myapp\" is forbidden: User \"jane\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"myapp\"";
     let error =
