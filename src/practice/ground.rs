@@ -23,8 +23,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long a deleted namespace's contents and a deleted owner's possessions stay, where things take time.
-const COLLECTION: Duration = Duration::from_millis(800);
+/// How long a deleted namespace and a deleted owner's possessions stay. Never no time at all: `kubectl delete` of a file with
+/// a namespace and its contents asks for the namespace first, and for each of the others while it is leaving.
+fn collection_delay(timings: Timings) -> Duration {
+    match timings {
+        Timings::Realistic => Duration::from_millis(1500),
+        Timings::Instant => Duration::from_millis(300),
+    }
+}
 
 /// How a ground is to start.
 #[derive(Debug)]
@@ -194,7 +200,7 @@ impl Ground {
         let pointers = lasting.pointers(tenant.pipeline());
         let cloud = pointers.cloud(directory.path());
         tenant.set_base_urls(&cloud.sign_in, &cloud.graph, &cloud.resource_manager);
-        cluster.set_collection_delay(timings.delay(COLLECTION));
+        cluster.set_collection_delay(collection_delay(timings));
         let edge = Edge::new(cluster.clone(), &tenant);
         let (authority, images) = (lasting.authority.clone(), scenario.cluster.images.clone());
         let mut controllers = Controllers::new(cluster.clone(), edge.clone(), authority.clone(), images, timings);
