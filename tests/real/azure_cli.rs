@@ -1,7 +1,8 @@
 //! The Azure CLI against the practice ground's sign-in, Graph and resource manager, for the commands that the job shares
 //! with it.
 
-use crate::parts::{AzureCli, azure_cli, ground};
+use crate::parts::{AzureCli, Gatewright, azure_cli, ground};
+use gatewright::practice::Ground;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -9,10 +10,8 @@ async fn given_the_ground_when_az_does_the_job_by_hand_then_every_step_is_taken(
     let Some(program) = azure_cli() else { return };
     let ground = ground().await;
     let az = AzureCli::new(&program, &ground);
-    let caller = ground.caller();
-    let login = ["login", "--service-principal", "-u", &caller.client_id, "-p", &caller.client_secret];
-    let accounts = az.json(&[&login[..], &["--tenant", &caller.tenant_id, "--allow-no-subscriptions"]].concat()).await;
-    assert_eq!(accounts[0]["tenantId"], json!(caller.tenant_id));
+    let accounts = az.sign_in().await;
+    assert_eq!(accounts[0]["tenantId"], json!(ground.caller().tenant_id));
     let token = az.json(&["account", "get-access-token", "--resource", &format!("{}/", ground.cloud().graph)]).await;
     assert!(token["accessToken"].as_str().is_some_and(|token| token.split('.').count() == 3), "{token}");
 
@@ -43,5 +42,60 @@ async fn given_the_ground_when_az_does_the_job_by_hand_then_every_step_is_taken(
     az.quiet(&["ad", "app", "delete", "--id", app_id]).await;
     let left = az.json(&["ad", "app", "list", "--display-name", "byhand"]).await;
     assert_eq!(left, Value::Array(Vec::new()));
+    ground.stop().await.unwrap();
+}
+
+/// The value of an annotation of the Secret that holds the client secret.
+fn annotation(ground: &Ground, key: &str) -> Value {
+    let secret = ground.cluster().get("", "Secret", Some("myapp"), "myapp-oauth2-proxy").unwrap();
+    secret["metadata"]["annotations"][key].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_setup_when_az_reads_the_tenant_then_it_sees_what_gatewright_made_and_plan_sees_what_az_takes_away() {
+    let Some(program) = azure_cli() else { return };
+    let ground = ground().await;
+    let gatewright = Gatewright::new(&ground);
+    gatewright.set_up().await;
+    let az = AzureCli::new(&program, &ground);
+    az.sign_in().await;
+
+    let listed = az.json(&["ad", "app", "list", "--display-name", "myapp"]).await;
+    let [listed] = listed.as_array().unwrap().as_slice() else { panic!("one application: {listed}") };
+    let app_id = listed["appId"].as_str().unwrap();
+    let config = ground.cluster().get("", "ConfigMap", Some("myapp"), "myapp-oauth2-proxy").unwrap();
+    assert!(config["data"].to_string().contains(app_id), "the sign-in proxy uses it: {}", config["data"]);
+
+    let application = az.json(&["ad", "app", "show", "--id", app_id]).await;
+    assert_eq!(application["signInAudience"], "AzureADMyOrg");
+    assert_eq!(application["identifierUris"], json!([format!("api://{app_id}")]));
+    assert_eq!(application["web"]["redirectUris"], json!(["https://myapp.cluster.example.com/oauth2/callback"]));
+    assert_eq!(application["api"]["requestedAccessTokenVersion"], 2);
+    assert_eq!(application["api"]["oauth2PermissionScopes"][0]["value"], "user_impersonation");
+    assert_eq!(application["appRoles"][0]["value"], "App.Access");
+    assert_eq!(application["tags"][0], "gatewright");
+
+    let principal = az.json(&["ad", "sp", "show", "--id", app_id]).await;
+    assert_eq!((&principal["appId"], &principal["accountEnabled"]), (&json!(app_id), &json!(true)));
+    let grants = az.json(&["ad", "app", "permission", "list-grants", "--id", app_id]).await;
+    let scopes: std::collections::BTreeSet<_> =
+        grants.as_array().unwrap().iter().map(|grant| grant["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, ["openid profile email offline_access User.Read", "user_impersonation"].into());
+    assert!(grants.as_array().unwrap().iter().all(|grant| grant["consentType"] == "AllPrincipals"), "{grants}");
+
+    let credentials = az.json(&["ad", "app", "credential", "list", "--id", app_id]).await;
+    let [credential] = credentials.as_array().unwrap().as_slice() else { panic!("one credential: {credentials}") };
+    assert_eq!(credential["displayName"], "gatewright myapp/myapp");
+    assert_eq!(credential["keyId"], annotation(&ground, "gatewright.dev/client-secret-key-id"));
+
+    let key = credential["keyId"].as_str().unwrap();
+    az.quiet(&["ad", "app", "credential", "delete", "--id", app_id, "--key-id", key]).await;
+    let planned = gatewright.run(&["plan"]).await;
+    assert_eq!(planned.code, Some(2), "{planned:?}");
+    assert!((planned.out + &planned.err).contains("create    Client secret"));
+    gatewright.set_up().await;
+    let credentials = az.json(&["ad", "app", "credential", "list", "--id", app_id]).await;
+    assert_eq!(credentials[0]["keyId"], annotation(&ground, "gatewright.dev/client-secret-key-id"));
+    assert_ne!(credentials[0]["keyId"], key);
     ground.stop().await.unwrap();
 }

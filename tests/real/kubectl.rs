@@ -1,6 +1,7 @@
 //! kubectl, in every version at hand, against the practice ground's Kubernetes API.
 
-use crate::parts::{Kubectl, ground, kubectls};
+use crate::parts::{Kubectl, ground, ground_with, kubectls, oldest_and_newest_kubectl};
+use gatewright::practice::Timings;
 
 const OBJECTS: &str = "\
 apiVersion: v1
@@ -50,13 +51,8 @@ spec:
         port: {number: 8080}
 ";
 
-/// Client-side validation needs `/openapi/v2` as protobuf up to 1.26 and in part of 1.27, which the ground does not serve.
-fn validation(kubectl: &Kubectl<'_>) -> &'static str {
-    if kubectl.minor().is_some_and(|minor| minor < 29) { "--validate=false" } else { "--validate=true" }
-}
-
 async fn applies(kubectl: &Kubectl<'_>, text: &str) -> String {
-    kubectl.succeeds(&["apply", "--server-side", validation(kubectl), "-f", "-"], text).await
+    kubectl.succeeds(&["apply", "--server-side", "-f", "-"], text).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,8 +139,10 @@ async fn given_objects_when_kubectl_deletes_them_then_they_and_what_hangs_on_the
         let delete = ["delete", "-f", "-", "--timeout=30s"];
         let said = kubectl.succeeds(&delete, contents).await;
         assert!(said.contains(r#"deployment.apps "web" deleted"#), "{said}");
-        let pods = kubectl.succeeds(&["get", "pods", "-n", "elsewhere", "-l", "app=web", "-o", "name"], "").await;
-        assert_eq!(pods, "", "pods go with their deployment");
+        // They go with their deployment, in the background.
+        kubectl
+            .succeeds(&["wait", "--for=delete", "pod", "-l", "app=web", "-n", "elsewhere", "--timeout=30s"], "")
+            .await;
         applies(&kubectl, OBJECTS).await;
         let said = kubectl.succeeds(&delete, namespace).await;
         assert!(said.contains(r#"namespace "elsewhere" deleted"#), "{said}");
@@ -156,25 +154,37 @@ async fn given_objects_when_kubectl_deletes_them_then_they_and_what_hangs_on_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn given_a_namespace_and_its_contents_when_kubectl_deletes_one_file_then_all_are_found_and_gone_in_the_end() {
+    for program in oldest_and_newest_kubectl() {
+        // Where nothing takes time, a slow machine may not get to the contents before the namespace has taken them along.
+        let ground = ground_with(Timings::Realistic).await;
+        let kubectl = Kubectl::new(&program, &ground);
+        applies(&kubectl, OBJECTS).await;
+        let said = kubectl.succeeds(&["delete", "-f", "-", "--timeout=30s"], OBJECTS).await;
+        assert_eq!(said.matches("deleted").count(), 4, "{said}");
+        kubectl.is_refused(&["get", "namespace", "elsewhere"], "", "not found").await;
+        ground.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn given_mistakes_when_kubectl_applies_them_then_the_ground_refuses_as_a_real_server_does() {
     for program in kubectls() {
         let ground = ground().await;
         let kubectl = Kubectl::new(&program, &ground);
-        let apply = ["apply", "--server-side", validation(&kubectl), "-f", "-"];
+        let apply = ["apply", "--server-side", "-f", "-"];
         let homeless = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: nowhere}\n";
         kubectl.is_refused(&apply, homeless, r#"namespaces "nowhere" not found"#).await;
 
         applies(&kubectl, OBJECTS).await;
-        if kubectl.minor().is_none_or(|minor| minor >= 29) {
-            let unknown = OBJECTS.replace("replicas: 2", "replicaz: 2");
-            kubectl.is_refused(&apply, &unknown, ".spec.replicaz: field not declared in schema").await;
-        }
+        let unknown = OBJECTS.replace("replicas: 2", "replicaz: 2");
+        kubectl.is_refused(&apply, &unknown, ".spec.replicaz: field not declared in schema").await;
         let selector = OBJECTS.replace("{app: web}", "{app: other}");
         kubectl.is_refused(&apply, &selector, "field is immutable").await;
 
         let other =
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: elsewhere}\ndata: {colour: red}\n";
-        let as_other = ["apply", "--server-side", "--field-manager=other", validation(&kubectl), "-f", "-"];
+        let as_other = ["apply", "--server-side", "--field-manager=other", "-f", "-"];
         kubectl.is_refused(&as_other, other, r#"conflict with "kubectl""#).await;
         kubectl.succeeds(&[&as_other[..], &["--force-conflicts"]].concat(), other).await;
         kubectl.is_refused(&apply, OBJECTS, r#"conflict with "other""#).await;

@@ -1,8 +1,9 @@
 //! Real clients against the practice ground: what they accept is what the real servers would have said.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod azure_cli;
+mod export;
 mod kubectl;
 mod parts;
 mod served;

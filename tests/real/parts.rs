@@ -5,6 +5,7 @@ use gatewright::practice::{Ground, GroundOptions, Timings};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -17,8 +18,81 @@ const REQUIRED: &str = "GATEWRIGHT_REQUIRE_REAL_PARTS";
 /// More kubectl programs to try, separated as in PATH.
 const KUBECTLS: &str = "GATEWRIGHT_KUBECTLS";
 
-/// Every kubectl at hand: the one on PATH, the versioned ones beside its real file, and those that the environment names.
-pub(crate) fn kubectls() -> Vec<PathBuf> {
+/// A real program.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    version: String,
+}
+
+impl Program {
+    /// A program that tells its version as JSON.
+    fn telling(path: PathBuf, arguments: &[&str], pointer: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(&path);
+        command.args(arguments).env_clear().env("HOME", home.path()).stdin(Stdio::null());
+        command.env("AZURE_CORE_COLLECT_TELEMETRY", "false");
+        let said = command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&said.stdout)
+            .unwrap_or_else(|error| panic!("{} {arguments:?}: {error}: {said:?}", path.display()));
+        let version = told.pointer(pointer).and_then(serde_json::Value::as_str);
+        let version = version.unwrap_or_else(|| panic!("{}: {told}", path.display())).to_owned();
+        Self { path, version }
+    }
+
+    /// `1.33.1` of `v1.33.1-dispatcher`, as numbers.
+    fn order(&self) -> Vec<u32> {
+        let numbers = self.version.trim_start_matches('v').split(['.', '-', '+']);
+        numbers.map_while(|number| number.parse().ok()).collect()
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells that the running test uses it.
+    pub(crate) fn is_used(&self) {
+        say(&format!("uses {} {}", self.path.file_name().unwrap_or_default().to_string_lossy(), self.version));
+    }
+}
+
+/// Tells something of the running test, whether it fails or not: tests' own output is shown for failures alone.
+fn say(words: &str) {
+    use std::io::Write as _;
+    let thread = std::thread::current();
+    // In one piece, for tests run side by side.
+    let line = format!("{}: {words}\n", thread.name().unwrap_or("a test"));
+    let _told_or_not = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Every kubectl at hand, oldest first: the one on PATH, the versioned ones beside its real file, and those that the
+/// environment names.
+pub(crate) fn kubectls() -> Vec<Program> {
+    static FOUND: OnceLock<Vec<Program>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let known =
+            |path| Program::telling(path, &["version", "--client", "--output", "json"], "/clientVersion/gitVersion");
+        let mut programs: Vec<Program> = kubectl_files().into_iter().map(known).collect();
+        programs.sort_by_key(Program::order);
+        programs
+    });
+    if found.is_empty() {
+        missing("kubectl", "on Debian it is in the package kubernetes-client");
+    }
+    found.clone()
+}
+
+/// The oldest kubectl at hand and the newest, for what takes long.
+pub(crate) fn oldest_and_newest_kubectl() -> Vec<Program> {
+    let mut programs = kubectls();
+    if programs.len() > 2 {
+        programs.drain(1..programs.len() - 1);
+    }
+    programs
+}
+
+fn kubectl_files() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     if let Some(first) = on_path("kubectl") {
         let real = first.canonicalize().unwrap_or(first);
@@ -29,18 +103,15 @@ pub(crate) fn kubectls() -> Vec<PathBuf> {
     if let Some(named) = std::env::var_os(KUBECTLS) {
         found.extend(std::env::split_paths(&named).filter(|path| path.is_file()));
     }
-    if found.is_empty() {
-        missing("kubectl");
-    }
-    found.into_iter().collect()
+    found
 }
 
-fn missing(part: &str) {
+fn missing(part: &str, where_it_is: &str) {
     assert!(
         std::env::var(REQUIRED).as_deref() != Ok("1"),
-        "{part} is not on PATH, and {REQUIRED}=1 demands it; on Debian it is in the package kubernetes-client"
+        "{part} is not on PATH, and {REQUIRED}=1 demands it; {where_it_is}"
     );
-    println!("passed over: {part} is not on PATH");
+    say(&format!("passed over, because {part} is not on PATH; {where_it_is}"));
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -60,9 +131,50 @@ fn siblings(folder: &Path) -> Vec<PathBuf> {
 
 /// The practice ground as tests want it: everything is well and nothing takes time.
 pub(crate) async fn ground() -> Ground {
-    let mut options = GroundOptions::new(Scenario::healthy().unwrap());
-    options.timings = Timings::Instant;
+    ground_with(Timings::Instant).await
+}
+
+/// The practice ground, with everything well.
+pub(crate) async fn ground_with(timings: Timings) -> Ground {
+    let options = GroundOptions { timings, ..GroundOptions::new(Scenario::healthy().unwrap()) };
     Ground::start(options).await.unwrap()
+}
+
+/// The binary under test pointed at one ground, in a folder of its own.
+pub(crate) struct Gatewright<'a> {
+    ground: &'a Ground,
+    home: tempfile::TempDir,
+}
+
+/// The walk-through's own example.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
+
+impl<'a> Gatewright<'a> {
+    pub(crate) fn new(ground: &'a Ground) -> Self {
+        Self { ground, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// Runs `gatewright ARGUMENTS` on the example's answers.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
+        let arguments = [arguments, &["--answers", EXAMPLE]].concat();
+        run(Path::new(env!("CARGO_BIN_EXE_gatewright")), self.home.path(), self.ground, &arguments, "").await
+    }
+
+    /// Sets the example up and demands that it ends well; returns how many requests wrote something.
+    pub(crate) async fn set_up(&self) -> usize {
+        let before = self.ground.journal().requests();
+        let said = self.run(&["setup", "--yes"]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+        self.ground.journal().since(before).iter().filter(|entry| entry.wrote).count()
+    }
+
+    /// Exports into a folder of this name and demands that it ends well.
+    pub(crate) async fn export(&self, name: &str) -> PathBuf {
+        let folder = self.home.path().join(name);
+        let said = self.run(&["export", folder.to_str().unwrap()]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+        folder
+    }
 }
 
 /// One kubectl pointed at one ground.
@@ -81,14 +193,10 @@ pub(crate) struct Said {
 }
 
 impl<'a> Kubectl<'a> {
-    pub(crate) fn new(program: &'a Path, ground: &'a Ground) -> Self {
+    pub(crate) fn new(program: &'a Program, ground: &'a Ground) -> Self {
+        program.is_used();
         // A home of its own: the discovery cache of another version or ground must not answer.
-        Self { program, ground, home: tempfile::tempdir().unwrap() }
-    }
-
-    /// The minor version that the file's name tells, if it tells one.
-    pub(crate) fn minor(&self) -> Option<u8> {
-        self.program.file_name()?.to_str()?.strip_prefix("kubectl.1.")?.parse().ok()
+        Self { program: &program.path, ground, home: tempfile::tempdir().unwrap() }
     }
 
     /// Runs `kubectl ARGUMENTS`, with `input` on its standard input.
@@ -111,13 +219,13 @@ impl<'a> Kubectl<'a> {
     }
 }
 
-/// The Azure CLI, if it is on PATH. It is large, so it is not demanded even where parts are.
-pub(crate) fn azure_cli() -> Option<PathBuf> {
-    let found = on_path("az");
-    if found.is_none() {
-        println!("passed over: az is not on PATH");
-    }
-    found
+/// The Azure CLI, if it is on PATH.
+pub(crate) fn azure_cli() -> Option<Program> {
+    let Some(path) = on_path("az") else {
+        missing("az", "`pip install azure-cli` brings it, and `.ci/run` does that");
+        return None;
+    };
+    Some(Program::telling(path, &["version", "--output", "json"], "/azure-cli"))
 }
 
 /// The Azure CLI pointed at one ground.
@@ -128,8 +236,16 @@ pub(crate) struct AzureCli<'a> {
 }
 
 impl<'a> AzureCli<'a> {
-    pub(crate) fn new(program: &'a Path, ground: &'a Ground) -> Self {
-        Self { program, ground, home: tempfile::tempdir().unwrap() }
+    pub(crate) fn new(program: &'a Program, ground: &'a Ground) -> Self {
+        program.is_used();
+        Self { program: &program.path, ground, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// Signs in as the ground's own caller; returns the accounts.
+    pub(crate) async fn sign_in(&self) -> serde_json::Value {
+        let caller = self.ground.caller();
+        let login = ["login", "--service-principal", "-u", &caller.client_id, "-p", &caller.client_secret];
+        self.json(&[&login[..], &["--tenant", &caller.tenant_id, "--allow-no-subscriptions"]].concat()).await
     }
 
     /// Runs `az ARGUMENTS`, demands that it ends well and reads what it says.
@@ -149,7 +265,12 @@ impl<'a> AzureCli<'a> {
 /// Runs a program in an environment that holds the ground and nothing else of this machine but PATH.
 async fn run(program: &Path, home: &Path, ground: &Ground, arguments: &[&str], input: &str) -> Said {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .args(arguments)
+        .current_dir(home)
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.envs(ground.environment());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();

@@ -1,6 +1,6 @@
 //! `gatewright practice` in a process of its own, used as a person would: read `environment`, run kubectl.
 
-use crate::parts::kubectls;
+use crate::parts::{Program, kubectls};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -35,8 +35,9 @@ impl Server {
     }
 
     /// Runs `kubectl ARGUMENTS` in a shell that has read `environment`.
-    async fn kubectl(&self, arguments: &str) -> (bool, String) {
-        let script = format!(". '{}/environment'; kubectl {arguments}", self.directory.display());
+    async fn kubectl(&self, kubectl: &Program, arguments: &str) -> (bool, String) {
+        let script =
+            format!(". '{}/environment'; '{}' {arguments}", self.directory.display(), kubectl.path().display());
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).env_clear().env("PATH", path).env("HOME", &self.directory).kill_on_drop(true);
@@ -53,16 +54,15 @@ impl Server {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_a_served_ground_when_it_is_killed_after_an_answer_then_the_next_one_has_the_change() {
-    if kubectls().is_empty() {
-        return;
-    }
+    let Some(kubectl) = kubectls().pop() else { return };
+    kubectl.is_used();
     let home = tempfile::tempdir().unwrap();
     let server = Server::start(home.path()).await;
-    let made = server.kubectl("create namespace before-the-kill").await;
+    let made = server.kubectl(&kubectl, "create namespace before-the-kill").await;
     assert!(made.0, "{made:?}");
     server.kill().await;
     let server = Server::start(home.path()).await;
-    let found = server.kubectl("get namespace before-the-kill -o name").await;
+    let found = server.kubectl(&kubectl, "get namespace before-the-kill -o name").await;
     assert_eq!(found, (true, "namespace/before-the-kill\n".to_owned()));
     server.kill().await;
 }
