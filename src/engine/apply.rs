@@ -201,10 +201,10 @@ impl Run<'_> {
     }
 
     async fn send_side_by_side(&mut self, writes: Vec<(Step, Sent)>) -> Result<(), Stop> {
-        let (target, events) = (self.target, &self.events);
+        let (target, events, cancel) = (self.target, &self.events, &self.cancel);
         let results = join_all(writes.into_iter().map(|(step, sent)| async move {
             let started = Instant::now();
-            (send(target, events, &step, sent).await, step, started)
+            (send(target, events, cancel, &step, sent).await, step, started)
         }))
         .await;
         let mut stop = None;
@@ -237,7 +237,7 @@ impl Run<'_> {
                     tell_ready(&events, &step, action, Some("ready".to_owned()), started);
                     Ok(())
                 }
-                Err(error) => match problem::wait(&step.title, &error) {
+                Err(error) => match problem::wait(&step.title, "ready", &error) {
                     None => Err(Stop::Interrupted),
                     Some(problem) => Err(fail(&events, &step, problem)),
                 },
@@ -271,13 +271,16 @@ impl Run<'_> {
     async fn remove_leftovers(&mut self) -> Result<(), Stop> {
         let leftovers: Vec<Step> =
             self.plan.steps.iter().filter(|step| step.action == Action::Delete).cloned().collect();
-        for step in leftovers {
+        let started = Instant::now();
+        for step in &leftovers {
             if self.cancel.is_cancelled() {
                 return Err(Stop::Interrupted);
             }
-            let started = Instant::now();
-            delete(self.target, &self.events, &step).await?;
-            self.ready(&step, Action::Delete, None, started);
+            delete(self.target, &self.events, step).await?;
+        }
+        for step in &leftovers {
+            is_gone(self.target, &self.events, &self.cancel, step).await?;
+            self.ready(step, Action::Delete, None, started);
         }
         Ok(())
     }
@@ -311,7 +314,13 @@ enum Sent {
     MeshProvider(blueprint::MeshProvider),
 }
 
-async fn send(target: &Target, events: &Events, step: &Step, sent: Sent) -> Result<Action, Stop> {
+async fn send(
+    target: &Target,
+    events: &Events,
+    cancel: &CancellationToken,
+    step: &Step,
+    sent: Sent,
+) -> Result<Action, Stop> {
     if step.action == Action::Keep {
         return Ok(Action::Keep);
     }
@@ -323,6 +332,7 @@ async fn send(target: &Target, events: &Events, step: &Step, sent: Sent) -> Resu
         Sent::Object(object) => {
             if step.action == Action::Replace {
                 delete(target, events, step).await?;
+                is_gone(target, events, cancel, step).await?;
             }
             let tried = format!("apply {} {}", step.title.kind, step.title.name);
             match fill_in::apply(&target.cluster, &object, Write::ForReal).await {
@@ -340,6 +350,20 @@ async fn delete(target: &Target, events: &Events, step: &Step) -> Result<(), Sto
     let tried = format!("delete {} {}", step.title.kind, step.title.name);
     let deleted = target.cluster.delete(&reference, step.live_uid.as_deref()).await;
     deleted.map_err(|error| fail(events, step, problem::cluster(&tried, &error)))
+}
+
+/// Waits until a deleted object is really gone: its dependants go first, and what is applied meanwhile goes with it.
+async fn is_gone(target: &Target, events: &Events, cancel: &CancellationToken, step: &Step) -> Result<(), Stop> {
+    let Some(reference) = step.manifest().and_then(|manifest| ObjectRef::of(&manifest.object).ok()) else {
+        return Ok(());
+    };
+    let (started, budget) = (Instant::now(), budget::DELETION);
+    let on_reason = |reason: String| events.waiting(&step.part.id, &step.title, reason, started, budget);
+    let waited = target.cluster.wait_gone(&reference, step.live_uid.as_deref(), budget, cancel, &on_reason).await;
+    waited.map_err(|error| match problem::wait(&step.title, "gone", &error) {
+        None => Stop::Interrupted,
+        Some(problem) => fail(events, step, problem),
+    })
 }
 
 fn fail(events: &Events, step: &Step, problem: Problem) -> Stop {

@@ -10,6 +10,8 @@ pub(super) const ENTRA: Duration = Duration::from_secs(10 * 60);
 const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
 /// A DNS-01 challenge waits for the zone to be seen everywhere (domain.md 5.6).
 const CERTIFICATE: Duration = Duration::from_secs(15 * 60);
+/// The garbage collector takes dependants away first; a large Deployment's pods have their own time to end.
+pub(super) const DELETION: Duration = Duration::from_secs(2 * 60);
 /// istiod sends a change to proxies within seconds; a large mesh takes longer.
 pub(super) const PROXY_CONFIGURATION: Duration = Duration::from_secs(2 * 60);
 /// How often a proxy's configuration is looked at.

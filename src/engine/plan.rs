@@ -182,6 +182,11 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
     if !may_be_ours(&live, manifest) {
         return Ok(blocked(problem::foreign_object(&name, &live)));
     }
+    // What is written into an object that is being deleted goes with it.
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        let diff = diff::between(None, Some(&shown(manifest)));
+        return Ok(Found { action: Action::Replace, diff, problem: None, live_uid });
+    }
     let mut vault = seen.vault.clone();
     if !vault.is_complete(manifest) {
         return Ok(Found {

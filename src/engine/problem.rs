@@ -35,8 +35,8 @@ pub(super) fn cluster(tried: &str, error: &cluster::Error) -> Problem {
 }
 
 /// A problem of waiting; `None` when the person stopped it.
-pub(super) fn wait(title: &Title, error: &WaitError) -> Option<Problem> {
-    let tried = format!("waited for {} {} to be ready", title.kind, title.name);
+pub(super) fn wait(title: &Title, what: &str, error: &WaitError) -> Option<Problem> {
+    let tried = format!("waited for {} {} to be {what}", title.kind, title.name);
     let (cause, remedy) = match error {
         WaitError::Cancelled { .. } => return None,
         WaitError::TimedOut { .. } => {

@@ -1,7 +1,7 @@
 //! Setup from nothing, and again.
 
 use crate::world::{EXAMPLE, HOST, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn given_nothing_when_the_example_is_set_up_then_sign_in_works_and_a_second_run_writes_nothing() {
@@ -108,4 +108,34 @@ fn given_a_changed_answer_when_setup_is_run_then_only_what_depends_on_it_changes
                 .all(|entry| entry.path.contains("authorizationpolicies") || entry.path.contains("configmaps")),
         "{writes:#?}"
     );
+}
+
+#[test]
+fn given_an_object_that_is_being_deleted_when_setup_is_run_then_it_waits_for_the_end_and_makes_it_again() {
+    let world = World::healthy();
+    world.set_up();
+    let (group, kind, cluster) = ("networking.istio.io", "VirtualService", world.ground.cluster().clone());
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    let held = cluster.patch("somebody", (group, kind), Some("myapp"), "myapp", &hold).unwrap();
+    cluster.delete(group, kind, Some("myapp"), "myapp").unwrap();
+    assert!(cluster.get(group, kind, Some("myapp"), "myapp").is_some(), "the finalizer holds it back");
+
+    let (journal, before) = (world.ground.journal().clone(), world.ground.journal().requests());
+    let letting_go = {
+        let cluster = cluster.clone();
+        world.spawn(async move {
+            let asked_to_delete = || journal.since(before).iter().any(|entry| entry.method == "DELETE");
+            while !asked_to_delete() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            let let_go = json!({"metadata": {"finalizers": null}});
+            cluster.patch("somebody", (group, kind), Some("myapp"), "myapp", &let_go).unwrap();
+        })
+    };
+    world.set_up();
+    world.wait_for(letting_go).unwrap();
+    let made = cluster.get(group, kind, Some("myapp"), "myapp").expect("it is there again");
+    assert_ne!(made["metadata"]["uid"], held["metadata"]["uid"]);
+    assert!(made["metadata"]["deletionTimestamp"].is_null(), "{made:#}");
+    assert_eq!(world.run(&["plan", "--answers", EXAMPLE]).code, Some(0));
 }

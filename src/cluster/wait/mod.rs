@@ -28,7 +28,7 @@ const LAST_LOOK_AGAIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// The budget is used up.
-    #[error("{object} is not ready after {} s: {reason}", budget.as_secs())]
+    #[error("{object}: still waiting after {} s: {reason}", budget.as_secs())]
     TimedOut {
         /// The object.
         object: ObjectRef,
