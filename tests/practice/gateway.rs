@@ -216,10 +216,7 @@ const OTHER_APP: &str = r"
 #[test]
 fn given_another_host_on_the_same_gateway_then_it_is_as_before_with_its_own_headers_and_tokens() {
     let world = with_locks_at_the_gateway();
-    let objects: Vec<Value> = serde_saphyr::from_str(OTHER_APP).unwrap();
-    for object in objects {
-        world.ground.cluster().create_or_replace("somebody", object).unwrap();
-    }
+    make(&world, OTHER_APP);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let other = "other.cluster.example.com";
     while application_of(&as_written(&world, other, &[])).is_none() {
@@ -268,16 +265,24 @@ fn given_setup_with_the_hook_at_the_gateway_is_killed_at_its_decisive_requests_t
 
 #[test]
 fn given_the_hook_moves_to_the_gateway_and_back_then_nothing_is_left_and_the_door_is_never_open() {
+    moves_there_and_back(&World::healthy());
+}
+
+#[test]
+fn given_proxies_that_learn_of_changes_late_when_the_hook_moves_then_the_door_is_never_open() {
+    moves_there_and_back(&World::healthy_and_slow());
+}
+
+fn moves_there_and_back(world: &World) {
     let fresh_at_gateway = essence(&with_locks_at_the_gateway());
-    let world = World::healthy();
-    let watch = Watch::over(&world);
+    let watch = Watch::over(world);
     world.set_up();
-    let fresh_in_sidecar = essence(&world);
-    set_up(&world);
-    assert_same(&essence(&world), &fresh_at_gateway, "moved to the gateway");
+    let fresh_in_sidecar = essence(world);
+    set_up(world);
+    assert_same(&essence(world), &fresh_at_gateway, "moved to the gateway");
     assert!(!world.door_is_open());
     world.set_up();
-    assert_same(&essence(&world), &fresh_in_sidecar, "moved back");
+    assert_same(&essence(world), &fresh_in_sidecar, "moved back");
     assert!(!world.door_is_open());
     assert_eq!(watch.end(), 0, "the door was open");
 }
@@ -290,4 +295,52 @@ fn assert_same(ended: &Essence, expected: &Essence, when: &str) {
     }
     let left: Vec<_> = ended.keys().filter(|name| !expected.contains_key(*name)).collect();
     assert!(left.is_empty(), "{when}: left behind: {left:?}");
+}
+
+/// An application that was there before us, with no sidecar in front of it.
+const WITHOUT_SIDECAR: &str = r"
+- {apiVersion: v1, kind: Namespace, metadata: {name: team-docs}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: wiki, namespace: team-docs}
+  spec:
+    replicas: 1
+    selector: {matchLabels: {app: wiki}}
+    template:
+      metadata: {labels: {app: wiki}}
+      spec: {containers: [{name: wiki, image: docker.io/path/to/wiki:1, ports: [{containerPort: 8080}]}]}
+- apiVersion: v1
+  kind: Service
+  metadata: {name: wiki-web, namespace: team-docs}
+  spec: {selector: {app: wiki}, ports: [{name: http, port: 8080}]}
+";
+
+#[test]
+fn given_an_application_without_a_sidecar_when_the_hook_is_at_the_gateway_then_it_is_behind_sign_in() {
+    let world = World::healthy();
+    make(&world, WITHOUT_SIDECAR);
+    let answers = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/existing-service.yaml"));
+    let in_sidecar = world.write("gatewright.yaml", &answers.unwrap());
+    let refused = world.run(&["setup", "--answers", in_sidecar.to_str().unwrap(), "--yes"]);
+    assert_eq!(refused.code, Some(64), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hook: gateway"), "{}", refused.stderr);
+
+    let text = std::fs::read_to_string(&in_sidecar).unwrap();
+    let at_gateway = world.write("gateway.yaml", &format!("{text}hook: gateway\n"));
+    let ran = world.run(&["setup", "--answers", at_gateway.to_str().unwrap(), "--yes"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let host = "wiki.cluster.example.com";
+    let stranger = as_written(&world, host, &[("accept", "text/html")]);
+    assert_eq!(stranger.status(), StatusCode::FOUND, "{stranger:?}");
+    let before = world.ground.journal().requests();
+    let again = world.run(&["setup", "--answers", at_gateway.to_str().unwrap(), "--yes"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
+}
+
+/// Makes objects as somebody else would.
+fn make(world: &World, objects: &str) {
+    for object in serde_saphyr::from_str::<Vec<Value>>(objects).unwrap() {
+        world.ground.cluster().create_or_replace("somebody", object).unwrap();
+    }
 }

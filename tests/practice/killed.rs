@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// Much shorter than any push to a proxy takes.
+const A_PUSH: std::time::Duration = std::time::Duration::from_millis(20);
 /// A run waits for its ground more than it works.
 const RUNS_AT_ONCE: usize = 6;
 
@@ -130,7 +132,7 @@ pub(crate) fn check_what_must_hold(world: &World, at: &str) {
     }
 }
 
-/// Watches the door after every change of the cluster, for as long as it lives.
+/// Watches the door after every change of the cluster and meanwhile, for as long as it lives.
 pub(crate) struct Watch {
     openings: std::sync::Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
@@ -146,8 +148,10 @@ impl Watch {
                 if edge.anonymous_reaches_app(HOST).await {
                     seen.fetch_add(1, Ordering::SeqCst);
                 }
-                if changes.changed().await.is_err() {
-                    return;
+                // Where effects take time, proxies learn of a change later than the cluster does.
+                tokio::select! {
+                    ended = changes.changed() => if ended.is_err() { return },
+                    () = tokio::time::sleep(A_PUSH) => {}
                 }
             }
         });

@@ -49,12 +49,21 @@ impl World {
 
     /// A ground of `scenario`, in memory, with effects at once. What stops its caller kills the binary.
     pub(crate) fn of(scenario: Scenario) -> Self {
+        Self::with(scenario, Timings::Instant)
+    }
+
+    /// The same, with effects that take as long as they do in a real cluster.
+    pub(crate) fn healthy_and_slow() -> Self {
+        Self::with(Scenario::healthy().unwrap(), Timings::Realistic)
+    }
+
+    fn with(scenario: Scenario, timings: Timings) -> Self {
         gatewright::tls::install_provider();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let child: Arc<Mutex<Option<u32>>> = Arc::default();
         let to_kill = Arc::clone(&child);
         let options = GroundOptions {
-            timings: Timings::Instant,
+            timings,
             stop: StopCaller::Call(Arc::new(move || kill(*to_kill.lock().unwrap()))),
             ..GroundOptions::new(scenario)
         };
