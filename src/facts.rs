@@ -31,6 +31,8 @@ pub struct ClusterFacts {
     pub issuers: Vec<IssuerFacts>,
     /// The Secret with the gateway's certificate, where the answers name one that is there already.
     pub tls_secret: Option<TlsSecretFacts>,
+    /// The Redis that sessions are kept in, where the answers name one that is there already.
+    pub redis: Option<RedisFacts>,
 }
 
 /// The API versions served, best first, by group and kind; the core group is the empty text.
@@ -232,6 +234,50 @@ pub enum Validity {
     Valid,
     /// No longer.
     Expired,
+}
+
+/// A Redis that is there already, as far as the cluster knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisFacts {
+    /// The Service that its address means, where there is one.
+    pub service: Option<RedisServiceFacts>,
+    /// What is known of its password.
+    pub password: PasswordFacts,
+}
+
+/// The Service in front of a Redis in this cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisServiceFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The ports it offers.
+    pub ports: Vec<u16>,
+}
+
+/// What is known of a password in a Secret: never the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum PasswordFacts {
+    /// There is no such Secret.
+    NoSecret,
+    /// The Secret has no such key.
+    #[serde(rename_all = "camelCase")]
+    NoKey {
+        /// The keys that it has.
+        keys: BTreeSet<String>,
+    },
+    /// It cannot be a password.
+    #[serde(rename_all = "camelCase")]
+    Unusable {
+        /// Why.
+        cause: String,
+    },
+    /// It is there.
+    Present,
 }
 
 /// What the tenant is.

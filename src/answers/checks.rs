@@ -1,6 +1,7 @@
 //! Rules that hold between answers, or for one use of a kind of answer.
 
 use super::{
+    RedisAddress,
     names::{AppName, DnsName, Hostname, ImageReference, Lifetime, Namespace, Port, Unusable},
     spelling::{Verdict, quoted, whole_number},
 };
@@ -220,10 +221,37 @@ fn version_of_tag(tag: &str) -> Option<(u64, u64, u64)> {
     numbers.next().is_none().then_some(version)
 }
 
+/// Whether we make things of that name in the application's namespace.
+fn is_ours(name: &str, app: &AppName) -> bool {
+    ["oauth2-proxy", "sessions"].iter().any(|ending| name == format!("{app}-{ending}"))
+}
+
+/// A Redis that is there already must not be the store that goes when it is named.
+pub(super) fn redis_is_not_ours(address: &RedisAddress, app: &AppName, namespace: &Namespace) -> Verdict {
+    let service = address.service(namespace.as_str()).or_else(|| address.perhaps_service());
+    if service.is_some_and(|(place, name)| place == namespace.as_str() && is_ours(name, app)) {
+        return unusable(
+            format!("{} is the session store that Gatewright makes itself", quoted(&address.to_string())),
+            "name another one, or take `redis` out to have that one",
+        );
+    }
+    Ok(())
+}
+
+/// The Secret with its password must not be one that we make, and take away.
+pub(super) fn secret_is_not_ours(secret: &str, app: &AppName) -> Verdict {
+    if is_ours(secret, app) {
+        return unusable(
+            format!("{} is what Gatewright names a Secret of its own", quoted(secret)),
+            "keep the password in another Secret of the application's namespace",
+        );
+    }
+    Ok(())
+}
+
 /// The Service to protect must not be one that we make.
 pub(super) fn service_is_not_ours(service: &str, app: &AppName) -> Verdict {
-    let ours = ["oauth2-proxy", "sessions"].map(|ending| format!("{app}-{ending}"));
-    if ours.iter().any(|ours| ours == service) {
+    if is_ours(service, app) {
         return unusable(
             format!("{} is what Gatewright names a Service of its own", quoted(service)),
             "name the Service of the application, or choose another `application.name`",

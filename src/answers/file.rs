@@ -2,7 +2,7 @@
 
 use super::{
     Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Mistake,
-    Mistakes, Proxy, Registration, Sessions, Workload,
+    Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
     checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
@@ -43,7 +43,7 @@ fn answers(reader: &mut Reader) -> Result<Answers, Noted> {
     let registration = registration(reader, name.as_ref().ok());
     let access = access(reader);
     let certificate = certificate(reader, host.as_ref().ok());
-    let sessions = sessions(reader);
+    let sessions = sessions(reader, name.as_ref().ok(), application.as_ref().ok());
     let proxy = proxy(reader);
     let hook = reader.choice("hook", keys::HOOKS, HookPlacement::Sidecar);
     let gateway = gateway(reader);
@@ -242,9 +242,47 @@ fn certificate_names(reader: &mut Reader, host: Option<&Hostname>) -> Result<Vec
     Ok(names?.value)
 }
 
-fn sessions(reader: &mut Reader) -> Result<Sessions, Noted> {
-    let image = reader.or("sessions.image", keys::DEFAULT_SESSIONS_IMAGE);
-    Ok(Sessions { image: keep(reader, "sessions.image", image, checks::sessions_image)?.value })
+fn sessions(reader: &mut Reader, app: Option<&AppName>, application: Option<&Application>) -> Result<Sessions, Noted> {
+    const REDIS: &str = "sessions.redis";
+    const IMAGE: &str = "sessions.image";
+    match (reader.section(REDIS), reader.place(IMAGE)) {
+        (Some(_), None) => redis(reader, app, application).map(Sessions::Existing),
+        (Some(redis_at), Some(image)) => {
+            let reason = Unusable {
+                wrong: "has both `image` and `redis`".to_owned(),
+                right: "keep `image` to have a store deployed, or `redis` if there is one already".to_owned(),
+            };
+            let both = reader.note(redis_at.max(image), "sessions", reason);
+            let _its_own_mistakes = redis(reader, app, application);
+            Err(both)
+        }
+        (None, _) if reader.is_wrong(REDIS) => Err(Noted),
+        (None, _) => {
+            let image = reader.or(IMAGE, keys::DEFAULT_SESSIONS_IMAGE);
+            Ok(Sessions::Own { image: keep(reader, IMAGE, image, checks::sessions_image)?.value })
+        }
+    }
+}
+
+fn redis(reader: &mut Reader, app: Option<&AppName>, application: Option<&Application>) -> Result<Redis, Noted> {
+    const ADDRESS: &str = "sessions.redis.address";
+    const SECRET: &str = "sessions.redis.passwordFrom.secret";
+    let address = reader.required::<RedisAddress>(ADDRESS);
+    let address = keep(reader, ADDRESS, address, |address| {
+        application
+            .map_or(Ok(()), |application| checks::redis_is_not_ours(address, &application.name, &application.namespace))
+    });
+    let username = reader.optional("sessions.redis.username");
+    let secret = reader.required::<SecretName>(SECRET);
+    let secret = keep(reader, SECRET, secret, |secret| {
+        app.map_or(Ok(()), |app| checks::secret_is_not_ours(secret.as_str(), app))
+    });
+    let key = reader.or("sessions.redis.passwordFrom.key", keys::DEFAULT_PASSWORD_KEY);
+    Ok(Redis {
+        address: address?.value,
+        username: username?,
+        password: PasswordSource { secret: secret?.value, key: key?.value },
+    })
 }
 
 fn proxy(reader: &mut Reader) -> Result<Proxy, Noted> {

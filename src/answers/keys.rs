@@ -50,6 +50,7 @@ pub(super) const DEFAULT_REPLICAS: &str = "1";
 pub(super) const DEFAULT_SCOPE: &str = "user_impersonation";
 pub(super) const DEFAULT_SECRET_LIFETIME: &str = "180d";
 pub(super) const DEFAULT_SESSIONS_IMAGE: &str = "docker.io/valkey/valkey:8.1";
+pub(super) const DEFAULT_PASSWORD_KEY: &str = "password";
 pub(super) const DEFAULT_PROXY_IMAGE: &str = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.3";
 pub(super) const DEFAULT_SESSION_LIFETIME: &str = "7d";
 pub(super) const DEFAULT_SESSION_REFRESH: &str = "55m";
@@ -220,13 +221,44 @@ pub const KEYS: &[Key] = &[
     section(
         "sessions",
         Absence::Means("every default below"),
-        "Where sessions are kept: a Valkey beside the application.",
+        "Where sessions are kept: in a Valkey beside the application, or in one that is there already.",
     ),
     text(
         "sessions.image",
         Absence::Means(DEFAULT_SESSIONS_IMAGE),
         DEFAULT_SESSIONS_IMAGE,
-        "Its container image: the official Valkey or Redis.",
+        "The container image of the one beside the application: the official Valkey or Redis.",
+    ),
+    section(
+        "sessions.redis",
+        Absence::Means("there is one beside the application"),
+        "Or use a Redis or Valkey that is there already, in this cluster or outside.",
+    ),
+    text(
+        "sessions.redis.address",
+        Absence::Refused,
+        "redis.cache.svc:6379",
+        "Its host and port. A Service is written `NAME.NAMESPACE.svc`, or `NAME` in the application's namespace. `rediss://` before \
+         it speaks TLS, as Azure's do (`rediss://NAME.redis.cache.windows.net:6380`); without it, what leaves the mesh is not \
+         encrypted.",
+    ),
+    text(
+        "sessions.redis.username",
+        Absence::Means("the user `default`"),
+        "sign-in",
+        "Who signs in to it. It may need to SET, GET and DEL keys that begin with `__Host-oauth2_` and the application's name.",
+    ),
+    section(
+        "sessions.redis.passwordFrom",
+        Absence::Refused,
+        "The Secret in the application's namespace that holds the password; the password itself never goes into this file.",
+    ),
+    text("sessions.redis.passwordFrom.secret", Absence::Refused, "redis-auth", "The Secret's name."),
+    text(
+        "sessions.redis.passwordFrom.key",
+        Absence::Means(DEFAULT_PASSWORD_KEY),
+        DEFAULT_PASSWORD_KEY,
+        "The key in it. When its value changes, the next `setup` replaces the pods that read it.",
     ),
     section("proxy", Absence::Means("every default below"), "The sign-in proxy, oauth2-proxy."),
     text(
@@ -281,7 +313,8 @@ const fn not_built(key: &'static str, what: &'static str, instead: &'static str)
     NotBuilt { key, what, instead }
 }
 
-const VALKEY: &str = "Gatewright deploys a Valkey of its own";
+const ONE_STORE: &str =
+    "Gatewright deploys a Valkey of its own, or uses one Redis that is there already (`sessions.redis`)";
 const OWN_REGISTRATION: &str = "Gatewright makes a registration of its own";
 
 /// What is refused by name, so that nobody believes it took effect.
@@ -351,11 +384,17 @@ pub const NOT_BUILT: &[NotBuilt] = &[
         "issuers of other groups than cert-manager's own",
         "name an `Issuer` or `ClusterIssuer`",
     ),
-    not_built("sessions.redis", "keeping sessions in a Redis that is there already", VALKEY),
-    not_built("sessions.existing", "keeping sessions in a Redis that is there already", VALKEY),
-    not_built("sessions.sentinel", "a session store with Sentinel", VALKEY),
-    not_built("sessions.cluster", "a clustered session store", VALKEY),
-    not_built("sessions.cookie", "keeping sessions in cookies", VALKEY),
+    not_built("sessions.sentinel", "a session store with Sentinel", ONE_STORE),
+    not_built("sessions.cluster", "a clustered session store", ONE_STORE),
+    not_built("sessions.cookie", "keeping sessions in cookies", ONE_STORE),
+    not_built(
+        "sessions.redis.ca",
+        "trusting a certificate authority of one's own for Redis",
+        "its certificate must be of an authority that every system trusts",
+    ),
+    not_built("sessions.redis.database", "choosing a database by its number", "sessions are kept in database 0"),
+    not_built("sessions.redis.sentinel", "a session store with Sentinel", ONE_STORE),
+    not_built("sessions.redis.cluster", "a clustered session store", ONE_STORE),
     not_built(
         "sessions.replicas",
         "a session store of several pods",
@@ -412,6 +451,10 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("existing", "certificate.secretName"),
     ("tlssecret", "certificate.secretName"),
     ("credentialname", "certificate.secretName"),
+    ("existing", "sessions.redis"),
+    ("valkey", "sessions.redis"),
+    ("url", "sessions.redis.address"),
+    ("passwordsecret", "sessions.redis.passwordFrom"),
     ("redis", "sessions"),
     ("valkey", "sessions"),
     ("oauth2proxy", "proxy"),

@@ -10,6 +10,7 @@ pub mod keys;
 mod mistakes;
 pub mod names;
 mod reader;
+pub mod redis;
 mod spelling;
 mod strangers;
 #[cfg(test)]
@@ -18,10 +19,11 @@ mod writer;
 
 pub use differences::Difference;
 pub use mistakes::{Mistake, Mistakes};
+pub use redis::RedisAddress;
 
 use names::{
     AppName, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port,
-    ScopeName, SecretName, ServiceName, TenantId,
+    RedisUser, ScopeName, SecretKey, SecretName, ServiceName, TenantId,
 };
 
 /// Every decision that one installation rests on.
@@ -169,11 +171,46 @@ pub enum IssuerKind {
     Issuer,
 }
 
-/// Where sessions are kept: a Valkey that we deploy beside the application (domain.md 6).
+/// Where sessions are kept (domain.md 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sessions {
-    /// The container image.
-    pub image: ImageReference,
+pub enum Sessions {
+    /// In a Valkey that we deploy beside the application.
+    Own {
+        /// The container image.
+        image: ImageReference,
+    },
+    /// In a Redis or Valkey that is there already.
+    Existing(Redis),
+}
+
+impl Sessions {
+    /// The Redis or Valkey that is there already, if that is where they are kept.
+    pub fn existing(&self) -> Option<&Redis> {
+        match self {
+            Self::Own { .. } => None,
+            Self::Existing(redis) => Some(redis),
+        }
+    }
+}
+
+/// A Redis or Valkey that is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redis {
+    /// Where it is.
+    pub address: RedisAddress,
+    /// Who signs in to it; `None` means the user `default`, as every Redis before 6 has it.
+    pub username: Option<RedisUser>,
+    /// Where the password is.
+    pub password: PasswordSource,
+}
+
+/// A key of a Secret in the application's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordSource {
+    /// The Secret.
+    pub secret: SecretName,
+    /// The key in it.
+    pub key: SecretKey,
 }
 
 /// The sign-in proxy.

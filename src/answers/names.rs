@@ -84,6 +84,14 @@ text_type!(
     SecretName, spelling::secret_name
 );
 text_type!(
+    /// A key of a Secret: letters, digits, `-`, `_` and dots.
+    SecretKey, spelling::secret_key
+);
+text_type!(
+    /// A user of a Redis (ACL).
+    RedisUser, spelling::redis_user
+);
+text_type!(
     /// A container image with a tag or a digest.
     ImageReference, spelling::image_reference
 );

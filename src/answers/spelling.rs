@@ -287,6 +287,40 @@ pub(super) fn secret_name(text: &str) -> Verdict {
     dotted(text, DNS_NAME_MAX, "wildcard-tls")
 }
 
+/// A key of a Secret, as Kubernetes has it.
+pub(super) fn secret_key(text: &str) -> Verdict {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.is_empty()
+        || text == "."
+        || text.starts_with("..")
+        || text.len() > DNS_NAME_MAX
+        || !text.chars().all(allowed)
+    {
+        return unusable(
+            format!("{} is no key that a Secret can have", quoted(text)),
+            "write the key under `data` of the Secret, such as `password`",
+        );
+    }
+    Ok(())
+}
+
+/// A user of a Redis: one word.
+pub(super) fn redis_user(text: &str) -> Verdict {
+    let is_word = text.chars().all(|c| is_harmless(c) && !c.is_whitespace());
+    if text.is_empty() || text.len() > DNS_NAME_MAX || !is_word {
+        return unusable(
+            format!("{} is no name of a Redis user", quoted(text)),
+            "write the name that `ACL LIST` shows, or take the line out for the user `default`",
+        );
+    }
+    Ok(())
+}
+
+/// The host of a Redis: a Service of the cluster, or a DNS name.
+pub(super) fn redis_host(text: &str) -> Verdict {
+    dotted(text, DNS_NAME_MAX, "redis.cache.svc")
+}
+
 /// A tenant: its GUID or one of its domains.
 pub(super) fn tenant(text: &str) -> Verdict {
     const RIGHT: &str = "write the tenant's id (a GUID) or one of its domains, such as `contoso.onmicrosoft.com`";

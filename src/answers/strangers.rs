@@ -24,6 +24,9 @@ pub(super) fn judge(section: &str, key: &str) -> Stranger {
         let right = format!("take it out: {}", asked.instead);
         return Stranger { reason: Unusable { wrong: format!("{} is not built yet", asked.what), right }, meant: None };
     }
+    if names_secret(key) && section.starts_with("sessions.redis") {
+        return Stranger { reason: secret_key_of_redis(), meant: None };
+    }
     if names_secret(key) {
         return Stranger { reason: secret_key(), meant: None };
     }
@@ -137,6 +140,15 @@ fn secret_key() -> Unusable {
             "take it out: Gatewright makes the secrets itself and keeps them in the cluster alone; if a real one stood \
                 here, replace it"
                 .to_owned(),
+    }
+}
+
+fn secret_key_of_redis() -> Unusable {
+    Unusable {
+        right: "take it out, and name the Secret that holds it: `passwordFrom: {secret: redis-auth, key: password}`; if a real one \
+                stood here, replace it"
+            .to_owned(),
+        ..secret_key()
     }
 }
 

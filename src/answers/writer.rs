@@ -1,7 +1,7 @@
 //! Writes answers as a commented file.
 
 use super::{
-    Answers, Certificate, Workload,
+    Answers, Certificate, Sessions, Workload,
     keys::{self, Absence, KEYS, Key, Shape},
 };
 use std::fmt::Write as _;
@@ -60,8 +60,18 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         ]),
         Certificate::Existing { secret } => entries.push(("certificate.secretName", text(secret))),
     }
+    match sessions {
+        Sessions::Own { image } => entries.push(("sessions.image", text(image))),
+        Sessions::Existing(redis) => {
+            entries.push(("sessions.redis.address", text(&redis.address)));
+            entries.extend(redis.username.as_ref().map(|username| ("sessions.redis.username", text(username))));
+            entries.extend([
+                ("sessions.redis.passwordFrom.secret", text(&redis.password.secret)),
+                ("sessions.redis.passwordFrom.key", text(&redis.password.key)),
+            ]);
+        }
+    }
     entries.extend([
-        ("sessions.image", text(&sessions.image)),
         ("proxy.image", text(&proxy.image)),
         ("proxy.replicas", bare(&proxy.replicas)),
         ("proxy.sessionLifetime", bare(&proxy.session_lifetime)),

@@ -3,7 +3,10 @@
 use super::context::{Context, NAME_LABEL};
 use crate::{
     answers::{Certificate, HookPlacement, Issuer, IssuerKind, Workload, names::DnsName},
-    facts::{CertificateFacts, Injection, IstioVersion, NamespaceFacts, ServiceFacts, TlsSecretFacts, Validity},
+    facts::{
+        CertificateFacts, Injection, IstioVersion, NamespaceFacts, PasswordFacts, ServiceFacts, TlsSecretFacts,
+        Validity,
+    },
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -219,6 +222,72 @@ pub enum Reason {
         /// What it is for.
         names: BTreeSet<String>,
     },
+    /// The Redis that is said to be there is a Service that is not.
+    #[error(
+        "there is no Service `{service}` in namespace `{namespace}`, where `sessions.redis.address` says Redis is. Name one that is there, or take `sessions.redis` out to have a store deployed"
+    )]
+    RedisNotFound {
+        /// The Service.
+        service: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// Its Service does not offer the port.
+    #[error(
+        "Service `{service}` in namespace `{namespace}` does not offer port {port}, where `sessions.redis.address` says Redis is; it offers {}",
+        list(offered)
+    )]
+    RedisPortNotOffered {
+        /// The Service.
+        service: String,
+        /// Its namespace.
+        namespace: String,
+        /// The port that the answers name.
+        port: u16,
+        /// The ports it has.
+        offered: Vec<u16>,
+    },
+    /// The Secret with its password is not there, or not where pods could read it.
+    #[error(
+        "there is no Secret `{secret}` in the application's namespace `{namespace}`, where `sessions.redis.passwordFrom` says the password is; pods read Secrets from their own namespace alone. Make it: kubectl create secret generic {secret} --namespace {namespace} --from-file={key}=FILE"
+    )]
+    RedisSecretNotFound {
+        /// The Secret.
+        secret: String,
+        /// The application's namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+    },
+    /// The Secret has no such key.
+    #[error(
+        "Secret `{secret}` in namespace `{namespace}` has no key `{key}`, where `sessions.redis.passwordFrom` says the password is; it has {}",
+        if keys.is_empty() { "none".to_owned() } else { list(keys) }
+    )]
+    RedisKeyNotFound {
+        /// The Secret.
+        secret: String,
+        /// The application's namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+        /// Those that it has.
+        keys: BTreeSet<String>,
+    },
+    /// No Redis could have that password.
+    #[error(
+        "the value of key `{key}` of Secret `{secret}` in namespace `{namespace}` {cause}, so it is not the password of Redis. Put the password there as it is: printf %s \"$PASSWORD\" > FILE, and kubectl create secret with --from-file={key}=FILE"
+    )]
+    RedisPasswordUnusable {
+        /// The Secret.
+        secret: String,
+        /// The application's namespace.
+        namespace: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The gateway has no labels by which a Gateway could select it.
     #[error(
         "the ingress gateway `{service}` in namespace `{namespace}` selects no pods by labels, so no Gateway can be bound to it. Choose another under `gateway`"
@@ -266,6 +335,7 @@ pub(super) fn find(context: &Context<'_>, reasons: &mut Vec<Reason>) {
     find_in_istio(context, reasons);
     find_in_application(context, reasons);
     find_in_certificate(context, reasons);
+    find_in_redis(context, reasons);
 }
 
 fn find_in_istio(context: &Context<'_>, reasons: &mut Vec<Reason>) {
@@ -338,6 +408,34 @@ fn find_in_certificate(context: &Context<'_>, reasons: &mut Vec<Reason>) {
     match &context.answers.certificate {
         Certificate::Issued { issuer, names } => find_in_issuer(context, issuer, names, reasons),
         Certificate::Existing { secret } => reasons.extend(find_in_tls_secret(context, secret.as_str())),
+    }
+}
+
+fn find_in_redis(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    let Some(redis) = context.answers.sessions.existing() else { return };
+    let found = context.facts.cluster.redis.as_ref();
+    let port = redis.address.port().get();
+    match (redis.address.service(context.namespace()), found.and_then(|found| found.service.as_ref())) {
+        (_, Some(service)) if !service.ports.contains(&port) => reasons.push(Reason::RedisPortNotOffered {
+            service: service.name.clone(),
+            namespace: service.namespace.clone(),
+            port,
+            offered: service.ports.clone(),
+        }),
+        (Some((namespace, service)), None) => {
+            reasons.push(Reason::RedisNotFound { service: service.to_owned(), namespace: namespace.to_owned() });
+        }
+        _ => {}
+    }
+    let (secret, key) = (redis.password.secret.to_string(), redis.password.key.to_string());
+    let namespace = context.namespace().to_owned();
+    match found.map(|found| found.password.clone()) {
+        None | Some(PasswordFacts::NoSecret) => reasons.push(Reason::RedisSecretNotFound { secret, namespace, key }),
+        Some(PasswordFacts::NoKey { keys }) => reasons.push(Reason::RedisKeyNotFound { secret, namespace, key, keys }),
+        Some(PasswordFacts::Unusable { cause }) => {
+            reasons.push(Reason::RedisPasswordUnusable { secret, namespace, key, cause });
+        }
+        Some(PasswordFacts::Present) => {}
     }
 }
 

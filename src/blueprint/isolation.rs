@@ -12,7 +12,7 @@ use super::{
 use std::collections::BTreeMap;
 
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
-    let (proxy, store) = (context.names.proxy.as_str(), context.names.store.as_str());
+    let proxy = context.names.proxy.as_str();
     let mut parts = vec![
         only_mutual_tls(
             context,
@@ -27,6 +27,17 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             Rule { from: vec![from(proxy_callers(context))], ..Rule::default() },
             "Lets only those reach the sign-in proxy who route people to it or ask it: everybody there is taken at their word.",
         ),
+    ];
+    // A store that is there already is guarded by whoever keeps it.
+    if context.answers.sessions.existing().is_none() {
+        parts.extend(in_front_of_store(context, proxy, &context.names.store));
+    }
+    parts.extend(in_front_of_application(context));
+    parts
+}
+
+fn in_front_of_store(context: &Context<'_>, proxy: &str, store: &str) -> Vec<Part> {
+    vec![
         only_mutual_tls(
             context,
             (store, "session-store"),
@@ -46,9 +57,7 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             },
             "Lets only the sign-in proxy reach the session store.",
         ),
-    ];
-    parts.extend(in_front_of_application(context));
-    parts
+    ]
 }
 
 /// The gateway brings people to sign-in; whoever has the hook asks.

@@ -54,7 +54,7 @@ pub fn blueprint(answers: &Answers, facts: &Facts, existing: &Existing) -> Resul
     let mut parts = namespace::parts(&context);
     parts.extend(registration::parts(&context));
     parts.extend(certificate::part(&context));
-    parts.extend(egress::part(&context));
+    parts.extend(egress::parts(&context));
     parts.extend(isolation::parts(&context));
     parts.extend(session_store::parts(&context));
     parts.extend(proxy::parts(&context));

@@ -82,11 +82,12 @@ fn deployment(context: &Context<'_>) -> Part {
         Known::Now(_) => Known::Now(Fingerprint::of(proxy_config::render(context).as_bytes()).to_string()),
         Known::Later(when) => Known::Later(when),
     };
+    let (password_secret, _) = session_store::password_at(context);
     // A pod reads its configuration and its secrets once; these have it replaced when they change (models.md B10).
     let annotations = BTreeMap::from([
         ("gatewright.dev/checksum-config".to_owned(), config_checksum.text()),
         ("gatewright.dev/checksum-credentials".to_owned(), context.secret_fingerprint(&names.proxy)),
-        ("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(&names.store)),
+        ("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(password_secret)),
         pods::start_after_sidecar(),
     ]);
     let pod = PodSpec {
@@ -109,6 +110,7 @@ fn deployment(context: &Context<'_>) -> Part {
 
 fn container(context: &Context<'_>) -> Container {
     let names = &context.names;
+    let (password_secret, password_key) = session_store::password_at(context);
     Container {
         name: "oauth2-proxy".to_owned(),
         image: Some(context.answers.proxy.image.to_string()),
@@ -117,7 +119,7 @@ fn container(context: &Context<'_>) -> Container {
         env: Some(vec![
             pods::secret_variable("OAUTH2_PROXY_CLIENT_SECRET", &names.proxy, CLIENT_SECRET_KEY),
             pods::secret_variable("OAUTH2_PROXY_COOKIE_SECRET", &names.proxy, COOKIE_SECRET_KEY),
-            pods::secret_variable("OAUTH2_PROXY_REDIS_PASSWORD", &names.store, session_store::PASSWORD_KEY),
+            pods::secret_variable("OAUTH2_PROXY_REDIS_PASSWORD", password_secret, password_key),
         ]),
         ports: Some(vec![ContainerPort {
             name: Some(PORT_NAME.to_owned()),
@@ -131,6 +133,7 @@ fn container(context: &Context<'_>) -> Container {
         startup_probe: Some(probe(proxy_config::READY, 2, 30)),
         resources: Some(pods::resources("20m", "64Mi", "192Mi")),
         security_context: Some(pods::confined(USER)),
+        termination_message_policy: pods::last_words(),
         volume_mounts: Some(vec![VolumeMount {
             name: "config".to_owned(),
             mount_path: CONFIG_FOLDER.to_owned(),

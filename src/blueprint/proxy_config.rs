@@ -168,15 +168,14 @@ fn answer() -> Vec<Setting> {
 }
 
 fn session(context: &Context<'_>) -> Vec<Setting> {
-    let (names, proxy) = (&context.names, &context.answers.proxy);
-    let store = format!("redis://{}:{}", context.service_host(&names.store), session_store::PORT);
+    let proxy = &context.answers.proxy;
     let sign_in = &context.facts.tenant.cloud.sign_in;
     let sign_in_host = match (sign_in.host_str(), sign_in.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
         (None, _) => String::new(),
     };
-    vec![
+    let mut settings: Vec<Setting> = vec![
         ("cookie_name", ALWAYS, format!("__Host-oauth2_{}", context.app()).into()),
         ("cookie_secure", ALWAYS, true.into()),
         ("cookie_httponly", ALWAYS, true.into()),
@@ -189,8 +188,14 @@ fn session(context: &Context<'_>) -> Vec<Setting> {
         // The sign-in host, so that signing out can go on to Entra's own sign-out page.
         ("whitelist_domains", ALWAYS, Toml::Texts(vec![context.host().to_owned(), sign_in_host])),
         ("session_store_type", ALWAYS, "redis".into()),
-        ("redis_connection_url", ALWAYS, store.into()),
-    ]
+        ("redis_connection_url", ALWAYS, session_store::url(context).into()),
+    ];
+    if let Some(redis) = context.answers.sessions.existing() {
+        settings.extend(redis.username.as_ref().map(|user| ("redis_username", (7, 6, 0), user.as_str().into())));
+        let idle = Toml::Number(session_store::IDLE_SECONDS);
+        settings.push(("redis_connection_idle_timeout", (7, 4, 0), idle));
+    }
+    settings
 }
 
 fn logging() -> Vec<Setting> {

@@ -1,9 +1,14 @@
-//! The session store: a Valkey of one pod, in memory (domain.md 6). Losing it signs people in again, and nothing else.
+//! The session store: a Valkey of one pod, in memory (domain.md 6), or a Redis that is there already. Losing it signs people in
+//! again, and nothing else.
 
 use super::{
     context::{Context, object_part},
     object::{Part, PartBody, SecretValue, Wave},
     pods,
+};
+use crate::{
+    answers::{Sessions, names::ImageReference},
+    facts::RedisServiceFacts,
 };
 use k8s_openapi::api::{
     apps::v1::DeploymentStrategy,
@@ -45,7 +50,48 @@ command -v valkey-cli > /dev/null && client=valkey-cli
 REDISCLI_AUTH="$REDIS_PASSWORD" "$client" ping | grep -q PONG
 "#;
 
+/// How long a connection is kept that nobody uses, in seconds. A Redis may cut one without a word (its `timeout`; Azure's after ten
+/// minutes), and the proxy must have given it up before (domain.md 6).
+pub(super) const IDLE_SECONDS: u32 = 60;
+
+/// Where a Redis that is there already lies.
+pub(super) enum Place<'a> {
+    /// Behind a Service of this cluster.
+    Service(&'a RedisServiceFacts),
+    /// Where the mesh's registry does not know it.
+    Outside,
+}
+
+/// Where `redis` lies, seen from here.
+pub(super) fn place<'a>(context: &'a Context<'_>) -> Place<'a> {
+    let found = context.facts.cluster.redis.as_ref().and_then(|facts| facts.service.as_ref());
+    found.map_or(Place::Outside, Place::Service)
+}
+
+/// The URL by which the sign-in proxy reaches the store; there is no secret in it.
+pub(super) fn url(context: &Context<'_>) -> String {
+    let Sessions::Existing(redis) = &context.answers.sessions else {
+        return format!("redis://{}:{PORT}", context.service_host(&context.names.store));
+    };
+    let scheme = if redis.address.tls() { "rediss" } else { "redis" };
+    let host = match place(context) {
+        Place::Service(service) => format!("{}.{}.svc.cluster.local", service.name, service.namespace),
+        Place::Outside => redis.address.host().to_owned(),
+    };
+    format!("{scheme}://{host}:{}", redis.address.port())
+}
+
+/// The Secret in the application's namespace and the key in it that hold the password.
+pub(super) fn password_at<'a>(context: &'a Context<'_>) -> (&'a str, &'a str) {
+    match &context.answers.sessions {
+        Sessions::Own { .. } => (&context.names.store, PASSWORD_KEY),
+        Sessions::Existing(redis) => (redis.password.secret.as_str(), redis.password.key.as_str()),
+    }
+}
+
+/// Nothing, where the store is there already.
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
+    let Sessions::Own { image } = &context.answers.sessions else { return Vec::new() };
     let name = context.names.store.as_str();
     vec![
         secret(context),
@@ -59,7 +105,7 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             pods::service(context, (name, COMPONENT), PORT_NAME, PORT),
             "Where the sign-in proxy finds the session store.",
         ),
-        deployment(context),
+        deployment(context, image),
     ]
 }
 
@@ -79,13 +125,13 @@ fn secret(context: &Context<'_>) -> Part {
     part
 }
 
-fn deployment(context: &Context<'_>) -> Part {
+fn deployment(context: &Context<'_>, image: &ImageReference) -> Part {
     let name = context.names.store.as_str();
     let annotations =
         BTreeMap::from([("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(name))]);
     let pod = PodSpec {
         automount_service_account_token: Some(false),
-        containers: vec![container(context)],
+        containers: vec![container(context, image)],
         // The volume is given to the group, whichever id the image's own group has.
         security_context: Some(PodSecurityContext { fs_group: Some(USER), ..PodSecurityContext::default() }),
         service_account_name: Some(name.to_owned()),
@@ -110,11 +156,11 @@ fn deployment(context: &Context<'_>) -> Part {
     )
 }
 
-fn container(context: &Context<'_>) -> Container {
+fn container(context: &Context<'_>, image: &ImageReference) -> Container {
     let shell = |script: &str| vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
     Container {
         name: "valkey".to_owned(),
-        image: Some(context.answers.sessions.image.to_string()),
+        image: Some(image.to_string()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(shell(START)),
         env: Some(vec![pods::secret_variable("REDIS_PASSWORD", &context.names.store, PASSWORD_KEY)]),
@@ -132,6 +178,7 @@ fn container(context: &Context<'_>) -> Container {
         }),
         resources: Some(pods::resources("20m", "64Mi", "192Mi")),
         security_context: Some(pods::confined(USER)),
+        termination_message_policy: pods::last_words(),
         volume_mounts: Some(vec![VolumeMount {
             name: "data".to_owned(),
             mount_path: "/data".to_owned(),

@@ -32,6 +32,9 @@ pub struct Installation {
     pub proxy: Option<Pods>,
     /// The session store's pods.
     pub session_store: Option<Pods>,
+    /// The address of the Redis that sessions are kept in, where it was there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis: Option<String>,
     /// The certificate: `ready`, or why not; `None` when it may not be seen, or cert-manager knows none of ours.
     pub certificate: Option<String>,
     /// When the certificate expires.
@@ -148,6 +151,7 @@ fn installation(record: &Value, deployments: &[Value], certificates: &[Value]) -
         certificate_expires: certificate
             .and_then(|certificate| text(certificate, "/status/notAfter"))
             .map(str::to_owned),
+        redis: answers.as_ref().and_then(|answers| Some(answers.sessions.existing()?.address.to_string())),
         host: answers.map(|answers| answers.application.host.to_string()),
         application,
         namespace,
@@ -176,7 +180,7 @@ pub fn table(installations: &[Installation]) -> String {
             one.namespace.clone(),
             one.host.clone().unwrap_or_else(|| "? (unreadable record)".to_owned()),
             pods(one.proxy),
-            pods(one.session_store),
+            one.redis.clone().unwrap_or_else(|| pods(one.session_store)),
             one.certificate.clone().unwrap_or_else(|| "?".to_owned()),
             one.certificate_expires.clone().unwrap_or_else(|| "?".to_owned()),
         ]

@@ -7,9 +7,9 @@ use super::{
     secrets::Vault,
 };
 use crate::{
-    answers::{Answers, IssuerKind, Workload},
+    answers::{Answers, IssuerKind, Redis, Workload},
     blueprint::{self, Existing, Known, PartBody, SecretValue},
-    cluster::{DiscoverRequest, ObjectRef},
+    cluster::{DiscoverRequest, ObjectRef, RedisRequest},
     facts::{Facts, RegisteredFacts, TlsSecretFacts},
 };
 
@@ -43,7 +43,8 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         secret_fingerprints: std::collections::BTreeMap::new(),
     };
     let parts = blueprint::blueprint(answers, &facts, &unknown).map_err(|reasons| problem::impossible(&reasons))?;
-    let (registration, stored) = tokio::try_join!(registration::read(target, &parts), read_secrets(target, &parts))?;
+    let (registration, stored) =
+        tokio::try_join!(registration::read(target, &parts), read_secrets(target, answers, &parts))?;
     let StoredSecrets { vault, client_secret_at } = stored;
     let registered = registration.application().map_or(unknown.registered, |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
@@ -83,8 +84,17 @@ fn discover_request(answers: &Answers) -> DiscoverRequest {
             .certificate
             .issuer()
             .map(|issuer| (issuer_kind(issuer.kind).to_owned(), issuer.name.to_string())),
+        redis: answers.sessions.existing().map(|redis| redis_request(redis, application.namespace.as_str())),
         tls_secret: answers.certificate.existing_secret().map(ToString::to_string),
         gateway: answers.gateway.as_ref().map(|gateway| (gateway.namespace.to_string(), gateway.service.to_string())),
+    }
+}
+
+fn redis_request(redis: &Redis, namespace: &str) -> RedisRequest {
+    let service = redis.address.service(namespace).or_else(|| redis.address.perhaps_service());
+    RedisRequest {
+        service: service.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())),
+        password: (redis.password.secret.to_string(), redis.password.key.to_string()),
     }
 }
 
@@ -101,7 +111,7 @@ struct StoredSecrets {
 }
 
 /// Reads the Secrets that the blueprint wants, as far as they are there.
-async fn read_secrets(target: &Target, parts: &[blueprint::Part]) -> Result<StoredSecrets, Problem> {
+async fn read_secrets(target: &Target, answers: &Answers, parts: &[blueprint::Part]) -> Result<StoredSecrets, Problem> {
     let mut vault = Vault::default();
     let mut client_secret_at = (String::new(), String::new());
     for part in parts {
@@ -117,6 +127,19 @@ async fn read_secrets(target: &Target, parts: &[blueprint::Part]) -> Result<Stor
         let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
         if let Some(live) = live.filter(|live| super::plan::may_be_ours(live, manifest)) {
             vault.remember(&live);
+        }
+    }
+    if let Some(redis) = answers.sessions.existing() {
+        let reference = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Secret".to_owned(),
+            namespace: Some(answers.application.namespace.to_string()),
+            name: redis.password.secret.to_string(),
+        };
+        let tried = format!("read {reference}");
+        let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
+        if let Some(live) = live {
+            vault.remember_foreign(&live, redis.password.key.as_str());
         }
     }
     Ok(StoredSecrets { vault, client_secret_at })

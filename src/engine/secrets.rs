@@ -1,7 +1,7 @@
 //! The values of our Secrets: kept where they are in the cluster already, made where they are not.
 
 use crate::{
-    blueprint::{Manifest, SecretValue},
+    blueprint::{COOKIE_SECRET_KEY, Manifest, SecretValue},
     secret::{Fingerprint, NoRandomness, Secret},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -58,6 +58,8 @@ struct Stored {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vault {
     stored: BTreeMap<String, Stored>,
+    /// The one value that pods of ours read from a Secret of somebody else's, by the Secret's name. It is never written.
+    foreign: BTreeMap<String, Secret>,
 }
 
 impl Vault {
@@ -75,6 +77,15 @@ impl Vault {
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect();
         self.stored.insert(name.to_owned(), Stored { values: values.collect(), annotations });
+    }
+
+    /// Takes in the value of one key of a Secret that is somebody else's, to notice when it changes.
+    pub(super) fn remember_foreign(&mut self, live: &Value, key: &str) {
+        let Some(name) = live.pointer("/metadata/name").and_then(Value::as_str) else { return };
+        let value = live.get("data").and_then(|data| STANDARD.decode(data.get(key)?.as_str()?).ok());
+        if let Some(value) = value.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            self.foreign.insert(name.to_owned(), Secret::new(value));
+        }
     }
 
     /// The key id and the value of the client secret that Secret `name` holds under `key`.
@@ -167,8 +178,22 @@ impl Vault {
         fingerprints
     }
 
-    /// For each Secret, a fingerprint over all its values.
+    /// For each Secret, a fingerprint over all its values; for one of somebody else's, over the one that pods of ours read.
     pub(super) fn fingerprints(&self) -> BTreeMap<String, Fingerprint> {
+        let mut fingerprints = self.fingerprints_of_ours();
+        // A person may have chosen that value, and a bare hash would help to guess it: the cookie secret goes before it. Where
+        // there is none yet, nothing can be said.
+        let salt = self.stored.values().find_map(|stored| stored.values.get(COOKIE_SECRET_KEY));
+        if let Some(salt) = salt {
+            fingerprints.extend(self.foreign.iter().map(|(name, value)| {
+                let text = zeroize::Zeroizing::new(format!("{}\0{}", salt.expose(), value.expose()));
+                (name.clone(), Fingerprint::of(text.as_bytes()))
+            }));
+        }
+        fingerprints
+    }
+
+    fn fingerprints_of_ours(&self) -> BTreeMap<String, Fingerprint> {
         self.stored
             .iter()
             .map(|(name, stored)| {
@@ -241,6 +266,24 @@ mod tests {
         let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "store"}});
         let account = Manifest { object: object.clone(), secrets: std::collections::BTreeMap::new() };
         assert_eq!(vault.fill(&account).unwrap(), object);
+    }
+
+    #[test]
+    fn given_a_value_of_somebody_elses_then_its_fingerprint_follows_it_and_does_not_help_to_guess_it() {
+        let foreign =
+            |value: &str| json!({"metadata": {"name": "redis"}, "data": {"password": value, "other": "eA=="}});
+        let mut vault = Vault::default();
+        vault.remember_foreign(&foreign("b25l"), "password");
+        assert!(vault.fingerprints().is_empty(), "without a salt nothing is said");
+        vault.remember(&json!({"metadata": {"name": "proxy"}, "data": {"cookie-secret": "c2FsdA=="}}));
+        let before = vault.fingerprints();
+        assert_ne!(before["redis"], Secret::new("one").fingerprint());
+        vault.remember_foreign(&foreign("dHdv"), "password");
+        assert_ne!(before["redis"], vault.fingerprints()["redis"]);
+        assert_eq!(before["proxy"], vault.fingerprints()["proxy"]);
+        // It is for noticing alone: nothing that we write is filled from it.
+        let copy = SecretValue::SameAs { secret: "redis".into(), key: "password".into() };
+        assert!(vault.fill(&manifest("ours", "k", copy)).is_err());
     }
 
     #[test]

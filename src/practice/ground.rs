@@ -201,7 +201,7 @@ impl Ground {
         let cloud = pointers.cloud(directory.path());
         tenant.set_base_urls(&cloud.sign_in, &cloud.graph, &cloud.resource_manager);
         cluster.set_collection_delay(collection_delay(timings));
-        let edge = Edge::new(cluster.clone(), &tenant);
+        let edge = Edge::new(cluster.clone(), &tenant, scenario.cluster.stores.clone());
         let (authority, images) = (lasting.authority.clone(), scenario.cluster.images.clone());
         let mut controllers = Controllers::new(cluster.clone(), edge.clone(), authority.clone(), images, timings);
         controllers.begin().await;

@@ -1,6 +1,7 @@
 //! Scenarios: how a practice ground starts and what goes wrong on it, each one readable file under `assets/scenarios`.
 
 use super::cluster::Denied;
+use super::edge::outside::OutsideStore;
 use super::faults::Fault;
 use super::tenant::Settings;
 use super::timings::Timings;
@@ -71,6 +72,8 @@ pub struct ClusterConditions {
     pub images: Vec<ImageTrouble>,
     /// Issuers that are not ready.
     pub issuers: Vec<IssuerTrouble>,
+    /// Redis stores outside of the cluster.
+    pub stores: Vec<OutsideStore>,
     /// Objects that somebody else made, applied in order when the scenario starts.
     pub objects: Vec<ForeignObject>,
 }

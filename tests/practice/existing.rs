@@ -18,7 +18,7 @@ use std::{
 const ISSUER: &str = "  issuer:";
 
 /// The example with a certificate that is there already.
-fn example_with_secret(name: &str) -> String {
+pub(crate) fn example_with_secret(name: &str) -> String {
     let example = std::fs::read_to_string(EXAMPLE).unwrap();
     let (before, rest) = example.split_once("\ncertificate:\n").unwrap();
     assert!(rest.contains(ISSUER));
@@ -27,13 +27,13 @@ fn example_with_secret(name: &str) -> String {
 }
 
 /// A ground where the TLS Secret of the scenario has arrived.
-fn already_there() -> World {
+pub(crate) fn already_there() -> World {
     let world = World::named("already-there");
     wait_until(|| world.ground.cluster().get("", "Secret", Some("istio-system"), "cluster-tls").is_some());
     world
 }
 
-fn wait_until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(20), "it did not come about");
@@ -42,13 +42,13 @@ fn wait_until(mut holds: impl FnMut() -> bool) {
 }
 
 /// Writes `answers` to a file, and sets it up.
-fn set_up(world: &World, answers: &str) -> Ran {
+pub(crate) fn set_up(world: &World, answers: &str) -> Ran {
     let file = world.write("answers.yaml", answers);
     world.run(&["setup", "--answers", file.to_str().unwrap(), "--yes"])
 }
 
 /// Sets it up well, and again, when nothing must be written.
-fn set_up_twice(world: &World, answers: &str) {
+pub(crate) fn set_up_twice(world: &World, answers: &str) {
     let ran = set_up(world, answers);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     let before = world.ground.journal().requests();
@@ -85,12 +85,12 @@ fn ours_beside_the_gateway(world: &World) -> Vec<String> {
         .collect()
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Does something while somebody without a sign-in keeps trying the door.
-fn while_the_door_is_watched<T>(world: &World, act: impl FnOnce() -> T) -> T {
+pub(crate) fn while_the_door_is_watched<T>(world: &World, act: impl FnOnce() -> T) -> T {
     let (edge, was_open, done) =
         (world.ground.edge().clone(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (seen, over) = (Arc::clone(&was_open), Arc::clone(&done));

@@ -10,6 +10,7 @@ mod export;
 mod gateway;
 mod killed;
 mod knock;
+mod redis;
 mod secrets;
 mod setup;
 mod streams;

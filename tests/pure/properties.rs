@@ -14,10 +14,22 @@ use std::collections::BTreeSet;
 /// One of the worlds in which a blueprint is possible, and answers for it.
 fn worlds() -> impl Strategy<Value = (Answers, Facts, Existing)> {
     let names = ("[a-z][a-z0-9-]{0,38}[a-z0-9]", "[a-z][a-z0-9-]{0,61}[a-z0-9]");
-    let choices = (any::<[bool; 11]>(), 9_u16..=32);
+    let choices = (any::<[bool; 12]>(), 9_u16..=32);
     (names, choices).prop_map(|((app, namespace), (flags, minor))| {
-        let [existing, gateway, usgov, closed, machines, all, preferred, registered, revision, foreign, tls_secret] =
-            flags;
+        let [
+            existing,
+            gateway,
+            usgov,
+            closed,
+            machines,
+            all,
+            preferred,
+            registered,
+            revision,
+            foreign,
+            tls_secret,
+            redis,
+        ] = flags;
         let mut answers = if existing { world::answers_for_existing_service() } else { world::answers() };
         let mut facts = if existing { world::facts_with_existing_service(minor) } else { world::facts(minor) };
         answers.application.name = app.parse().unwrap();
@@ -42,6 +54,10 @@ fn worlds() -> impl Strategy<Value = (Answers, Facts, Existing)> {
         if tls_secret {
             answers.certificate = Certificate::Existing { secret: "wildcard-tls".parse().unwrap() };
             facts.cluster.tls_secret = Some(world::certificate(&["*.cluster.example.com"], Validity::Valid));
+        }
+        if redis {
+            let (sessions, found) = world::redis_at("rediss://redis.example.com:6380");
+            (answers.sessions, facts.cluster.redis) = (sessions, Some(found));
         }
         if foreign {
             facts.cluster.application.namespace = NamespaceFacts::Foreign { injection: Injection::On };
@@ -214,6 +230,26 @@ proptest! {
         let second = blueprint(&answers, &later, &existing).unwrap();
         prop_assert_eq!(export(&first), export(&second));
         prop_assert_eq!(first, second);
+    }
+
+    #[test]
+    fn given_the_password_of_a_redis_that_is_there_changes_then_nothing_but_the_proxys_pods_do((answers, facts, mut existing) in worlds()) {
+        let before = blueprint(&answers, &facts, &existing).unwrap();
+        existing.secret_fingerprints.insert("redis-auth".to_owned(), Fingerprint::of(b"of another password"));
+        let after = blueprint(&answers, &facts, &existing).unwrap();
+        for (before, after) in before.iter().zip(&after) {
+            let reads_it = before.id.0.ends_with("-oauth2-proxy") && before.id.0.contains("/Deployment/");
+            prop_assert_eq!(before != after, reads_it && answers.sessions.existing().is_some(), "{}", before.id.0);
+        }
+    }
+
+    #[test]
+    fn given_a_redis_that_is_there_then_no_store_is_made((answers, facts, existing) in worlds()) {
+        let store = format!("{}-sessions", answers.application.name);
+        let parts = Parts::of(&answers, &facts, &existing);
+        let of_store = |object: &&Value| text(object, "/metadata/name") == store && object["kind"] != "ServiceEntry";
+        prop_assert_eq!(parts.objects().any(|object| of_store(&object)), answers.sessions.existing().is_none());
+        prop_assert!(parts.objects().all(|object| text(object, "/metadata/name") != "redis-auth"));
     }
 
     #[test]

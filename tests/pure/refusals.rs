@@ -4,7 +4,7 @@ use crate::world;
 use gatewright::{
     answers::{Answers, Certificate, HookPlacement, Issuer, IssuerKind, names::Port},
     blueprint::blueprint,
-    facts::{Facts, Injection, NamespaceFacts, TlsSecretFacts, Validity},
+    facts::{Facts, Injection, NamespaceFacts, PasswordFacts, RedisFacts, TlsSecretFacts, Validity},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +53,31 @@ fn given_a_certificate_that_browsers_refuse_then_it_is_said_why() {
     insta::assert_snapshot!(tls_secret(world::certificate(&["*.cluster.example.com"], Validity::NotYet)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` is not valid yet, so browsers refuse it. Have it renewed by whoever keeps it there, or name an issuer under `certificate.issuer`");
     insta::assert_snapshot!(tls_secret(world::certificate(&["*.example.com", "example.com"], Validity::Valid)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` does not cover `myapp.cluster.example.com`; it is for `*.example.com`, `example.com`. Use one for `myapp.cluster.example.com` or `*.cluster.example.com`, or name an issuer under `certificate.issuer`");
     insta::assert_snapshot!(tls_secret(world::certificate(&[], Validity::Valid)), @"the certificate in Secret `wildcard-tls` in namespace `istio-system` does not cover `myapp.cluster.example.com`; it is for no DNS name at all. Use one for `myapp.cluster.example.com` or `*.cluster.example.com`, or name an issuer under `certificate.issuer`");
+}
+
+/// What is said of a Redis at `address` when this is found of it.
+fn redis(address: &str, change: impl FnOnce(&mut RedisFacts)) -> String {
+    refusal(|answers, facts| {
+        let (sessions, mut found) = world::redis_at(address);
+        change(&mut found);
+        (answers.sessions, facts.cluster.redis) = (sessions, Some(found));
+    })
+}
+
+#[test]
+fn given_no_redis_where_it_is_said_to_be_then_it_is_named() {
+    insta::assert_snapshot!(redis("redis.cache.svc:6379", |found| found.service = None), @"there is no Service `redis` in namespace `cache`, where `sessions.redis.address` says Redis is. Name one that is there, or take `sessions.redis` out to have a store deployed");
+    insta::assert_snapshot!(redis("redis.cache.svc:6380", |_| {}), @"Service `redis` in namespace `cache` does not offer port 6380, where `sessions.redis.address` says Redis is; it offers `6379`");
+}
+
+#[test]
+fn given_no_password_where_it_is_said_to_be_then_it_is_said_how_to_put_it_there() {
+    let password = |facts: PasswordFacts| redis("redis.lan:6379", |found| found.password = facts);
+    insta::assert_snapshot!(password(PasswordFacts::NoSecret), @"there is no Secret `redis-auth` in the application's namespace `myapp`, where `sessions.redis.passwordFrom` says the password is; pods read Secrets from their own namespace alone. Make it: kubectl create secret generic redis-auth --namespace myapp --from-file=password=FILE");
+    let keys = ["a".to_owned(), "b".to_owned()].into();
+    insta::assert_snapshot!(password(PasswordFacts::NoKey { keys }), @"Secret `redis-auth` in namespace `myapp` has no key `password`, where `sessions.redis.passwordFrom` says the password is; it has `a`, `b`");
+    insta::assert_snapshot!(password(PasswordFacts::NoKey { keys: [].into() }), @"Secret `redis-auth` in namespace `myapp` has no key `password`, where `sessions.redis.passwordFrom` says the password is; it has none");
+    insta::assert_snapshot!(password(PasswordFacts::Unusable { cause: "is empty".to_owned() }), @r#"the value of key `password` of Secret `redis-auth` in namespace `myapp` is empty, so it is not the password of Redis. Put the password there as it is: printf %s "$PASSWORD" > FILE, and kubectl create secret with --from-file=password=FILE"#);
 }
 
 #[test]

@@ -68,6 +68,12 @@ fn given_a_certificate_that_is_there_on_istio_1_28_then_it_is_as_reviewed() {
 }
 
 #[test]
+fn given_a_redis_that_is_there_and_registry_only_on_istio_1_28_then_it_is_as_reviewed() {
+    let (answers, facts) = world::with_redis("rediss://myapp.redis.cache.windows.net:6380");
+    reviewed!("istio-1.28-sidecar-deploy-redis-registry-only", answers, facts, world::registered());
+}
+
+#[test]
 fn given_the_us_government_cloud_and_registry_only_on_istio_1_14_then_it_is_as_reviewed() {
     let mut facts = world::facts(14);
     facts.tenant.cloud = world::us_government();

@@ -191,6 +191,62 @@ fn given_a_certificate_that_is_there_then_no_cert_manager_is_needed_and_the_reco
 }
 
 #[test]
+fn given_a_redis_that_is_there_then_the_proxy_reads_its_password_from_where_it_is() {
+    let (answers, facts) = world::with_redis("redis.cache.svc:6379");
+    let parts = Parts::of(&answers, &facts, &world::registered());
+    let configuration = parts.configuration();
+    assert_eq!(configuration["redis_connection_url"].as_str(), Some("redis://redis.cache.svc.cluster.local:6379"));
+    assert_eq!(configuration["redis_username"].as_str(), Some("sign-in"));
+    let container = &parts.one("Deployment", "myapp-oauth2-proxy")["spec"]["template"]["spec"]["containers"][0];
+    let variable = container["env"].as_array().unwrap().last().unwrap();
+    let source = json!({"name": "OAUTH2_PROXY_REDIS_PASSWORD",
+                        "valueFrom": {"secretKeyRef": {"name": "redis-auth", "key": "password"}}});
+    assert_eq!(*variable, source);
+    // What lies in the cluster is registered already.
+    assert_eq!(parts.all("ServiceEntry").len(), 1);
+}
+
+#[test]
+fn trap_a_redis_outside_is_out_of_reach_where_nothing_is_let_out_unless_it_is_registered() {
+    let entry = |address: &str| {
+        let (answers, facts) = world::with_redis(address);
+        let parts = Parts::of(&answers, &facts, &world::registered());
+        parts.one("ServiceEntry", "myapp-sessions")["spec"].clone()
+    };
+    let azure = entry("rediss://myapp.redis.cache.windows.net:6380");
+    assert_eq!(azure["hosts"], json!(["myapp.redis.cache.windows.net"]));
+    assert_eq!(azure["ports"], json!([{"number": 6380, "name": "tls-redis", "protocol": "TLS"}]));
+    assert_eq!(azure["exportTo"], json!(["."]));
+    assert_eq!(entry("redis.lan:6379")["ports"], json!([{"number": 6379, "name": "tcp-redis", "protocol": "TCP"}]));
+
+    let (answers, mut facts) = world::with_redis("rediss://myapp.redis.cache.windows.net:6380");
+    facts.cluster.istio.outbound = OutboundPolicy::AllowAny;
+    assert_eq!(Parts::of(&answers, &facts, &world::registered()).all("ServiceEntry").len(), 0);
+}
+
+#[test]
+fn trap_a_redis_that_cuts_idle_connections_must_not_be_waited_for() {
+    let (answers, facts) = world::with_redis("rediss://myapp.redis.cache.windows.net:6380");
+    let idle =
+        Parts::of(&answers, &facts, &world::registered()).configuration()["redis_connection_idle_timeout"].clone();
+    assert!(idle.as_integer().is_some_and(|seconds| (1..600).contains(&seconds)), "Azure's cut them after ten minutes");
+    assert!(!example().configuration().contains_key("redis_connection_idle_timeout"));
+}
+
+#[test]
+fn given_a_short_address_that_the_cluster_has_a_service_for_then_it_is_that_service() {
+    let (answers, mut facts) = world::with_redis("redis.cache:6379");
+    let url = |facts: &_| {
+        let parts = Parts::of(&answers, facts, &world::registered());
+        parts.configuration()["redis_connection_url"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(url(&facts), "redis://redis.cache:6379");
+    let (_, found) = world::redis_at("redis.cache.svc:6379");
+    facts.cluster.redis = Some(found);
+    assert_eq!(url(&facts), "redis://redis.cache.svc.cluster.local:6379");
+}
+
+#[test]
 fn trap_app_only_tokens_have_no_address_so_the_proxy_lets_all_pass_and_the_token_lock_asks_for_the_role() {
     let parts = example();
     assert_eq!(parts.configuration()["email_domains"].to_string(), r#"["*"]"#);

@@ -2,15 +2,15 @@
 
 use gatewright::{
     answers::{
-        Access, Answers, Application, Certificate, EmailClaim, HookPlacement, Issuer, IssuerKind, Proxy, Registration,
-        Sessions, Workload,
+        Access, Answers, Application, Certificate, EmailClaim, HookPlacement, Issuer, IssuerKind, PasswordSource,
+        Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
         names::{Lifetime, Port},
     },
     blueprint::{Existing, Known},
     facts::{
         ApplicationFacts, CertificateFacts, CloudEndpoints, ClusterFacts, Facts, GatewayFacts, Injection, IssuerFacts,
-        IstioFacts, IstioVersion, MeshConfigFacts, NamespaceFacts, OutboundPolicy, RegisteredFacts, ServedApis,
-        ServiceFacts, TenantFacts, TlsSecretFacts, Validity,
+        IstioFacts, IstioVersion, MeshConfigFacts, NamespaceFacts, OutboundPolicy, PasswordFacts, RedisFacts,
+        RedisServiceFacts, RegisteredFacts, ServedApis, ServiceFacts, TenantFacts, TlsSecretFacts, Validity,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ pub(crate) fn answers() -> Answers {
             issuer: Issuer { kind: IssuerKind::ClusterIssuer, name: "letsencrypt-production".parse().unwrap() },
             names: vec!["*.cluster.example.com".parse().unwrap()],
         },
-        sessions: Sessions { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
+        sessions: Sessions::Own { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
         proxy: Proxy {
             image: "quay.io/oauth2-proxy/oauth2-proxy:v7.15.3".parse().unwrap(),
             replicas: 2,
@@ -117,6 +117,7 @@ pub(crate) fn facts(minor: u16) -> Facts {
                 },
             ],
             tls_secret: None,
+            redis: None,
         },
         tenant: TenantFacts {
             id: TENANT.to_owned(),
@@ -159,6 +160,28 @@ pub(crate) fn with_certificate(names: &[&str]) -> (Answers, Facts) {
     let (mut answers, mut facts) = (answers(), facts(28));
     answers.certificate = Certificate::Existing { secret: "wildcard-tls".parse().unwrap() };
     facts.cluster.tls_secret = Some(certificate(names, Validity::Valid));
+    (answers, facts)
+}
+
+/// A Redis that is there already at `address`, and its password where it is said to be.
+pub(crate) fn redis_at(address: &str) -> (Sessions, RedisFacts) {
+    let address: RedisAddress = address.parse().unwrap();
+    let service = address.service("myapp").map(|(namespace, name)| RedisServiceFacts {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        ports: vec![6379],
+    });
+    let password = PasswordSource { secret: "redis-auth".parse().unwrap(), key: "password".parse().unwrap() };
+    let redis = Redis { address, username: Some("sign-in".parse().unwrap()), password };
+    (Sessions::Existing(redis), RedisFacts { service, password: PasswordFacts::Present })
+}
+
+/// The example with such a Redis, on a mesh that lets nothing out unless it is registered.
+pub(crate) fn with_redis(address: &str) -> (Answers, Facts) {
+    let (mut answers, mut facts) = (answers(), facts(28));
+    facts.cluster.istio.outbound = OutboundPolicy::RegistryOnly;
+    let (sessions, found) = redis_at(address);
+    (answers.sessions, facts.cluster.redis) = (sessions, Some(found));
     (answers, facts)
 }
 

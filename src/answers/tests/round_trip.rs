@@ -1,8 +1,8 @@
 //! What is written reads back, and the sample files are right.
 
 use crate::answers::{
-    Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Proxy,
-    Registration, Sessions, Workload,
+    Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
+    PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
     file::{parse, render},
     names::{DnsName, Lifetime, Port},
 };
@@ -74,6 +74,17 @@ fn given_a_certificate_that_is_there_then_its_secret_is_named() {
     let answers = read(ALL_THERE);
     assert_eq!(answers.certificate, Certificate::Existing { secret: "wildcard-tls".parse().unwrap() });
     assert_eq!(answers.certificate.issuer(), None);
+}
+
+#[test]
+fn given_a_redis_that_is_there_then_its_address_and_where_its_password_is_are_read() {
+    let redis = read(ALL_THERE).sessions.existing().unwrap().clone();
+    assert_eq!(
+        (redis.address.tls(), redis.address.host(), redis.address.port().get()),
+        (false, "redis.cache.svc", 6379)
+    );
+    assert_eq!(redis.username.unwrap().as_str(), "sign-in");
+    assert_eq!((redis.password.secret.as_str(), redis.password.key.as_str()), ("redis-auth", "password"));
 }
 
 #[test]
@@ -186,6 +197,20 @@ fn proxies() -> impl Strategy<Value = Proxy> {
     })
 }
 
+fn redises() -> impl Strategy<Value = Redis> {
+    let address = (any::<bool>(), "[a-z0-9]{1,9}(\\.[a-z0-9]{1,9}){0,4}", 1_u16..)
+        .prop_filter_map("spelt right", |(tls, host, port)| {
+            format!("{}{host}:{port}", if tls { "rediss://" } else { "" }).parse().ok()
+        });
+    let password =
+        (name("[a-z0-9]{1,9}"), name("[a-zA-Z0-9_-]{1,9}")).prop_map(|(secret, key)| PasswordSource { secret, key });
+    (address, option::of(name("[a-z-]{1,9}")), password).prop_map(|(address, username, password)| Redis {
+        address,
+        username,
+        password,
+    })
+}
+
 fn gateways() -> impl Strategy<Value = Option<GatewayChoice>> {
     option::of(
         (name("[a-z0-9]{1,20}"), name("[a-z][a-z0-9]{0,20}"))
@@ -202,6 +227,7 @@ prop_compose! {
         tls_secret in option::of(name("[a-z0-9]{1,9}([.-][a-z0-9]{1,9})?")),
         own_issuer in any::<bool>(),
         wildcard in any::<bool>(),
+        redis in option::of(redises()),
         proxy in proxies(),
         at_gateway in any::<bool>(),
         gateway in gateways(),
@@ -219,7 +245,7 @@ prop_compose! {
                     names: vec![wildcard_name.unwrap_or_else(|| host.parse().unwrap())],
                 },
             },
-            sessions: Sessions { image: "docker.io/valkey/valkey:8.1".parse().unwrap() },
+            sessions: redis.map_or_else(|| Sessions::Own { image: "docker.io/valkey/valkey:8.1".parse().unwrap() }, Sessions::Existing),
             hook: if at_gateway { HookPlacement::Gateway } else { HookPlacement::Sidecar },
             application, registration, access, proxy, gateway,
         }

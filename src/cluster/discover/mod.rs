@@ -5,6 +5,7 @@ mod gateway;
 mod issuers;
 mod istio;
 mod policies;
+mod redis;
 mod tls_secret;
 
 use super::{Attempt, Cluster, Error, MissingRight, ObjectRef, fields::Fields, objects::Selection};
@@ -26,6 +27,17 @@ pub struct DiscoverRequest {
     pub issuer: Option<(String, String)>,
     /// The Secret with the gateway's certificate, where one is there already.
     pub tls_secret: Option<String>,
+    /// The Redis that sessions are kept in, where one is there already.
+    pub redis: Option<RedisRequest>,
+}
+
+/// What is to be looked at of a Redis that is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisRequest {
+    /// The Service that its address means or might mean, as its namespace and its name.
+    pub service: Option<(String, String)>,
+    /// The Secret in the application's namespace and the key in it that hold its password.
+    pub password: (String, String),
 }
 
 /// Why discovery cannot say what the blueprint must know.
@@ -144,11 +156,12 @@ impl Cluster {
             app_name: request.app_name.clone(),
             app_namespace: request.namespace.clone(),
         };
-        let (of_gateway, application, issuers, tls_secret) = tokio::try_join!(
+        let (of_gateway, application, issuers, tls_secret, redis) = tokio::try_join!(
             policies::custom_providers(self, &surroundings, &gateway.namespace, &gateway.pod_labels),
             application::look(self, &surroundings, request, service),
             issuers::find(self, &served, &gateway.namespace, request.issuer.as_ref()),
             tls_secret::look(self, request, &istio.namespace, &gateway.namespace),
+            redis::look(self, request),
         )?;
         Ok(ClusterFacts {
             id,
@@ -159,6 +172,7 @@ impl Cluster {
             application: application.into_facts(namespace_facts(request, namespace.as_ref())),
             issuers,
             tls_secret,
+            redis,
         })
     }
 

@@ -136,6 +136,7 @@ fn request() -> DiscoverRequest {
         gateway: None,
         issuer: None,
         tls_secret: None,
+        redis: None,
     }
 }
 

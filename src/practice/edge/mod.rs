@@ -15,6 +15,7 @@ pub mod hook;
 pub mod lua;
 pub mod mesh;
 pub mod objects;
+pub mod outside;
 pub mod path;
 pub mod policy;
 pub mod proxy;
@@ -32,6 +33,7 @@ use super::{cluster::Cluster, tenant::Tenant};
 use container::{NoStart, Start};
 use door::Door;
 use objects::Objects;
+use outside::OutsideStore;
 use proxy::session::Sessions;
 use serde_json::Value;
 use std::{
@@ -53,26 +55,33 @@ struct Inner {
     sidecars: View,
     door: Door,
     sessions: Sessions,
+    /// Redis stores outside of the cluster.
+    stores: Vec<OutsideStore>,
     /// What running containers were started with, by the pod's UID and the container's name.
     running: Mutex<HashMap<(String, String), Arc<Start>>>,
 }
 
 impl Edge {
-    /// The edge of a practice ground.
-    pub fn new(cluster: Cluster, tenant: &Tenant) -> Self {
+    /// The edge of a practice ground, with Redis stores outside of its cluster.
+    pub fn new(cluster: Cluster, tenant: &Tenant, stores: Vec<OutsideStore>) -> Self {
         let addressed = tenant.clone();
         let door = Door::to_router(move || addressed.addresses().sign_in, tenant.sign_in_router());
-        Self::in_front_of(Arc::new(cluster), door)
+        Self::of(Arc::new(cluster), door, stores)
     }
 
     /// An edge in front of the cluster that `live` shows, whose pods and istiod reach the tenant through `door`.
     pub fn in_front_of(live: Arc<dyn Objects>, door: Door) -> Self {
+        Self::of(live, door, Vec::new())
+    }
+
+    fn of(live: Arc<dyn Objects>, door: Door, stores: Vec<OutsideStore>) -> Self {
         Self(Arc::new(Inner {
             live,
             gateway: View::default(),
             sidecars: View::default(),
             door,
             sessions: Sessions::default(),
+            stores,
             running: Mutex::default(),
         }))
     }
@@ -100,6 +109,11 @@ impl Edge {
     /// What session stores keep.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// The Redis outside of the cluster that answers there.
+    fn outside(&self, host: &str, port: u16) -> Option<&OutsideStore> {
+        self.0.stores.iter().find(|store| store.host == host && store.port == port)
     }
 
     /// Notes what a container was started with: from now on it answers from that, whatever changes in the cluster.

@@ -6,6 +6,7 @@ use crate::practice::edge::{
     container::Start,
     mesh::Mesh,
     objects::{items, text},
+    outside::Greeting,
     policy::{Decision, decide},
     rule::Attributes,
     transport::{Caller, connect},
@@ -95,24 +96,24 @@ impl Edge {
             return Err(format!("redis: invalid URL scheme: {}", url.scheme()));
         }
         let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or(6379));
+        let or = |setting: &str, of_url: &str| match settings.text(setting) {
+            "" => of_url.to_owned(),
+            set => set.to_owned(),
+        };
+        let username = or("redis_username", url.username());
+        let password = or("redis_password", url.password().unwrap_or_default());
+        let greeting = Greeting { tls: url.scheme() == "rediss", username: &username, password: &password };
+        if let Some(outside) = self.outside(host, port) {
+            self.may_leave(workload, &format!("tcp://{host}:{port}"))?;
+            let user = outside.username.as_deref().unwrap_or("default");
+            return greeting.meets(outside.tls, user, &outside.password).map(|()| format!("outside {host}:{port}"));
+        }
         let endpoint = self.reach_store(workload, host, port)?;
         let container = container_on(&endpoint).ok_or("connect: connection refused")?;
         let store =
             self.start_of(&endpoint.workload, container).map_err(|_| "connect: connection refused".to_owned())?;
-        let given = match settings.text("redis_password") {
-            "" => url.password().unwrap_or_default(),
-            password => password,
-        };
-        match (store.store_password().unwrap_or_default().as_str(), given) {
-            (wanted, given) if wanted == given => Ok(endpoint.workload.uid().to_owned()),
-            ("", _) => {
-                Err("ERR AUTH <password> called without any password configured for the default user. Are you sure \
-                            your configuration is correct?"
-                    .to_owned())
-            }
-            (_, "") => Err("NOAUTH Authentication required.".to_owned()),
-            _ => Err("WRONGPASS invalid username-password pair or user is disabled.".to_owned()),
-        }
+        let wanted = store.store_password().unwrap_or_default();
+        greeting.meets(false, "default", &wanted).map(|()| endpoint.workload.uid().to_owned())
     }
 
     fn reach_store(&self, workload: &Workload, host: &str, port: u16) -> Result<Endpoint, String> {

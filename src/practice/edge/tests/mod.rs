@@ -474,7 +474,7 @@ spec:
 async fn given_a_practice_tenant_when_its_issuer_is_asked_then_the_edge_finds_it_where_it_is_at_that_moment() {
     use crate::practice::{cluster::Cluster, tenant};
     let tenant = tenant::Tenant::new(tenant::Settings::default()).unwrap();
-    let edge = Edge::new(Cluster::new(), &tenant);
+    let edge = Edge::new(Cluster::new(), &tenant, Vec::new());
     tenant.set_base_urls("https://localhost:1234", "https://localhost:1235", "https://localhost:1236");
     let issuer = format!("https://localhost:1234/{}/v2.0", tenant.pipeline().tenant_id);
     let nobody = super::workload::Workload { pod: json!({}) };
