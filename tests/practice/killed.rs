@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Much shorter than any push to a proxy takes.
-const A_PUSH: std::time::Duration = std::time::Duration::from_millis(20);
+const A_MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
 /// A run waits for its ground more than it works.
 const RUNS_AT_ONCE: usize = 6;
 
@@ -132,7 +132,7 @@ pub(crate) fn check_what_must_hold(world: &World, at: &str) {
     }
 }
 
-/// Watches the door after every change of the cluster and meanwhile, for as long as it lives.
+/// Watches the door after every change of the cluster, and between them where effects take time, for as long as it lives.
 pub(crate) struct Watch {
     openings: std::sync::Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
@@ -142,6 +142,7 @@ impl Watch {
     pub(crate) fn over(world: &World) -> Self {
         let openings = std::sync::Arc::new(AtomicU64::new(0));
         let (edge, mut changes) = (world.ground.edge().clone(), world.ground.cluster().changes());
+        let slow = world.is_slow();
         let seen = std::sync::Arc::clone(&openings);
         let task = world.spawn(async move {
             loop {
@@ -151,7 +152,7 @@ impl Watch {
                 // Where effects take time, proxies learn of a change later than the cluster does.
                 tokio::select! {
                     ended = changes.changed() => if ended.is_err() { return },
-                    () = tokio::time::sleep(A_PUSH) => {}
+                    () = tokio::time::sleep(A_MOMENT), if slow => {}
                 }
             }
         });

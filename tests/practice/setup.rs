@@ -116,7 +116,7 @@ fn given_an_object_that_is_being_deleted_when_setup_is_run_then_it_waits_for_the
     world.set_up();
     let (group, kind, cluster) = ("networking.istio.io", "VirtualService", world.ground.cluster().clone());
     let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
-    let held = cluster.patch("somebody", (group, kind), Some("myapp"), "myapp", &hold).unwrap();
+    let doomed = cluster.patch("somebody", (group, kind), Some("myapp"), "myapp", &hold).unwrap();
     cluster.delete(group, kind, Some("myapp"), "myapp").unwrap();
     assert!(cluster.get(group, kind, Some("myapp"), "myapp").is_some(), "the finalizer holds it back");
 
@@ -135,7 +135,7 @@ fn given_an_object_that_is_being_deleted_when_setup_is_run_then_it_waits_for_the
     world.set_up();
     world.wait_for(letting_go).unwrap();
     let made = cluster.get(group, kind, Some("myapp"), "myapp").expect("it is there again");
-    assert_ne!(made["metadata"]["uid"], held["metadata"]["uid"]);
+    assert_ne!(made["metadata"]["uid"], doomed["metadata"]["uid"]);
     assert!(made["metadata"]["deletionTimestamp"].is_null(), "{made:#}");
     assert_eq!(world.run(&["plan", "--answers", EXAMPLE]).code, Some(0));
 }

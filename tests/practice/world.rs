@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(crate) ground: Ground,
     runtime: tokio::runtime::Runtime,
     folder: tempfile::TempDir,
+    timings: Timings,
     child: Arc<Mutex<Option<u32>>>,
 }
 
@@ -68,7 +69,12 @@ impl World {
             ..GroundOptions::new(scenario)
         };
         let ground = runtime.block_on(Ground::start(options)).unwrap_or_else(|error| panic!("{error}"));
-        Self { ground, runtime, folder: tempfile::tempdir().unwrap(), child }
+        Self { ground, runtime, folder: tempfile::tempdir().unwrap(), timings, child }
+    }
+
+    /// Whether effects take time.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.timings == Timings::Realistic
     }
 
     /// Does something of the future on the ground's own threads.
