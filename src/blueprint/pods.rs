@@ -122,8 +122,8 @@ pub(super) fn confined(user: i64) -> SecurityContext {
 }
 
 /// The end of a container's log as its last words, where it ended badly: without them nobody learns from its status why.
-pub(super) fn last_words() -> Option<String> {
-    Some("FallbackToLogsOnError".to_owned())
+pub(super) fn last_words() -> String {
+    "FallbackToLogsOnError".to_owned()
 }
 
 /// Requests and a memory limit. The server writes quantities in its shortest form, so they are given in it.

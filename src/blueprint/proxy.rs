@@ -133,7 +133,7 @@ fn container(context: &Context<'_>) -> Container {
         startup_probe: Some(probe(proxy_config::READY, 2, 30)),
         resources: Some(pods::resources("20m", "64Mi", "192Mi")),
         security_context: Some(pods::confined(USER)),
-        termination_message_policy: pods::last_words(),
+        termination_message_policy: Some(pods::last_words()),
         volume_mounts: Some(vec![VolumeMount {
             name: "config".to_owned(),
             mount_path: CONFIG_FOLDER.to_owned(),

@@ -178,7 +178,7 @@ fn container(context: &Context<'_>, image: &ImageReference) -> Container {
         }),
         resources: Some(pods::resources("20m", "64Mi", "192Mi")),
         security_context: Some(pods::confined(USER)),
-        termination_message_policy: pods::last_words(),
+        termination_message_policy: Some(pods::last_words()),
         volume_mounts: Some(vec![VolumeMount {
             name: "data".to_owned(),
             mount_path: "/data".to_owned(),
