@@ -1,8 +1,8 @@
 //! The answers file, `gatewright.yaml`: read with every mistake at once, written with a comment for every key.
 
 use super::{
-    Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind, Mistake,
-    Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
+    Access, Adopt, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
+    Mistake, Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
     checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
@@ -157,6 +157,7 @@ fn existing(reader: &mut Reader, app: Option<&AppName>) -> Result<Workload, Note
 
 fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registration, Noted> {
     let tenant = reader.optional("registration.tenant");
+    let adopt = adopt(reader);
     let display_name = reader.optional("registration.displayName");
     let scope = reader.or("registration.scope", keys::DEFAULT_SCOPE);
     let lifetime = reader.or("registration.secretLifetime", keys::DEFAULT_SECRET_LIFETIME);
@@ -164,11 +165,24 @@ fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registrati
     let assignment_required = reader.yes_or_no("registration.assignmentRequired");
     Ok(Registration {
         tenant: tenant?,
+        adopt: adopt?,
         display_name: display_name?.or_else(|| app.map(DisplayName::from)).ok_or(Noted)?,
         scope: scope?.value,
         secret_lifetime: lifetime?.value,
         assignment_required: assignment_required?,
     })
+}
+
+fn adopt(reader: &mut Reader) -> Result<Option<Adopt>, Noted> {
+    if reader.is_wrong("registration.adopt") {
+        return Err(Noted);
+    }
+    if reader.section("registration.adopt").is_none() {
+        return Ok(None);
+    }
+    let client_id = reader.required("registration.adopt.clientId");
+    let rename = reader.yes_or_no("registration.adopt.rename");
+    Ok(Some(Adopt { client_id: client_id?.value, rename: rename? }))
 }
 
 fn access(reader: &mut Reader) -> Result<Access, Noted> {

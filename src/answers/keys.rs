@@ -136,6 +136,24 @@ pub const KEYS: &[Key] = &[
         "contoso.onmicrosoft.com",
         "The tenant to register in: its id or one of its domains.",
     ),
+    section(
+        "registration.adopt",
+        Absence::Means("an application of its own is made"),
+        "Take over an application that is registered already. What others have in it stays.",
+    ),
+    text(
+        "registration.adopt.clientId",
+        Absence::Refused,
+        "7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90",
+        "Its client id, which the portal shows as \"Application (client) ID\".",
+    ),
+    Key {
+        path: "registration.adopt.rename",
+        shape: Shape::YesNo,
+        absence: Absence::Means("false"),
+        example: "false",
+        meaning: "Whether it gets the `displayName` below; otherwise it keeps the one it has.",
+    },
     text(
         "registration.displayName",
         Absence::Means("the application's name"),
@@ -315,7 +333,6 @@ const fn not_built(key: &'static str, what: &'static str, instead: &'static str)
 
 const ONE_STORE: &str =
     "Gatewright deploys a Valkey of its own, or uses one Redis that is there already (`sessions.redis`)";
-const OWN_REGISTRATION: &str = "Gatewright makes a registration of its own";
 
 /// What is refused by name, so that nobody believes it took effect.
 pub const NOT_BUILT: &[NotBuilt] = &[
@@ -337,8 +354,6 @@ pub const NOT_BUILT: &[NotBuilt] = &[
         "resources for the application",
         "deploy it yourself and name its `service`",
     ),
-    not_built("registration.adopt", "taking over a registration that is there already", OWN_REGISTRATION),
-    not_built("registration.clientId", "taking over a registration that is there already", OWN_REGISTRATION),
     not_built(
         "registration.federatedCredential",
         "a federated credential in place of a secret",
@@ -439,6 +454,9 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("azure", "registration"),
     ("title", "registration.displayName"),
     ("scopes", "registration.scope"),
+    ("appid", "registration.adopt.clientId"),
+    ("applicationid", "registration.adopt.clientId"),
+    ("existingregistration", "registration.adopt"),
     ("secretexpiry", "registration.secretLifetime"),
     ("domains", "access.emailDomains"),
     ("alloweddomains", "access.emailDomains"),

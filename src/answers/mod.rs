@@ -22,8 +22,8 @@ pub use mistakes::{Mistake, Mistakes};
 pub use redis::RedisAddress;
 
 use names::{
-    AppName, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace, Port,
-    RedisUser, ScopeName, SecretKey, SecretName, ServiceName, TenantId,
+    AppName, ClientId, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace,
+    Port, RedisUser, ScopeName, SecretKey, SecretName, ServiceName, TenantId,
 };
 
 /// Every decision that one installation rests on.
@@ -88,6 +88,8 @@ pub enum Workload {
 pub struct Registration {
     /// The tenant to register in; `None` takes the signed-in one.
     pub tenant: Option<TenantId>,
+    /// An application that is registered already and is taken over; `None` makes one.
+    pub adopt: Option<Adopt>,
     /// What people see on the consent page and in the portal.
     pub display_name: DisplayName,
     /// The scope to expose; the walk-through's `user_impersonation`.
@@ -96,6 +98,15 @@ pub struct Registration {
     pub secret_lifetime: Lifetime,
     /// Whether only people and applications with an assignment get a token at all.
     pub assignment_required: bool,
+}
+
+/// A registration that is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopt {
+    /// Its client id.
+    pub client_id: ClientId,
+    /// Whether it gets our display name; otherwise it keeps its own.
+    pub rename: bool,
 }
 
 /// Who gets in.

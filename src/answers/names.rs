@@ -99,6 +99,10 @@ text_type!(
     /// An Entra tenant: its GUID or one of its domains.
     TenantId, spelling::tenant
 );
+text_type!(
+    /// An application's client id in Entra: a GUID, in lower case with hyphens.
+    ClientId, spelling::client_id
+);
 
 /// An application's name reads well wherever a name for people is asked for.
 impl From<&AppName> for DisplayName {

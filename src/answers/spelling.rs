@@ -327,19 +327,38 @@ pub(super) fn tenant(text: &str) -> Verdict {
     if ["common", "organizations", "consumers"].contains(&text) {
         return unusable(format!("`{text}` stands for many tenants, and an application is registered in one"), RIGHT);
     }
-    if uuid::Uuid::try_parse(text).is_ok() {
-        let plain = uuid::Uuid::try_parse(text).map(|id| id.hyphenated().to_string()).unwrap_or_default();
-        if text != plain {
-            return unusable(
-                format!("{} is a GUID in an unusual spelling", quoted(text)),
-                format!("write it as `{plain}`"),
-            );
-        }
-        return Ok(());
+    if let Ok(id) = uuid::Uuid::try_parse(text) {
+        return plain_guid(text, id);
     }
     full_name(text, DNS_NAME_MAX, "contoso.onmicrosoft.com").map_err(|unusable| {
         if text.contains('.') { unusable } else { Unusable { right: RIGHT.to_owned(), ..unusable } }
     })
+}
+
+fn plain_guid(text: &str, id: uuid::Uuid) -> Verdict {
+    let plain = id.hyphenated().to_string();
+    if text != plain {
+        return unusable(
+            format!("{} is a GUID in an unusual spelling", quoted(text)),
+            format!("write it as `{plain}`"),
+        );
+    }
+    Ok(())
+}
+
+/// A client id. Display names are not unique in Entra, so an application is never named by one.
+pub(super) fn client_id(text: &str) -> Verdict {
+    match uuid::Uuid::try_parse(text) {
+        Ok(id) if id.is_nil() => unusable(
+            format!("{} stands for no application", quoted(text)),
+            "write the application's own client id, which the portal shows as \"Application (client) ID\"",
+        ),
+        Ok(id) => plain_guid(text, id),
+        Err(_) => unusable(
+            format!("{} is not a client id", quoted(text)),
+            "write the GUID that the portal shows as \"Application (client) ID\"",
+        ),
+    }
 }
 
 /// What people see of a registration; Entra takes 256 characters, the portal shows 120.

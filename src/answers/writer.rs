@@ -43,6 +43,12 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         }
     }
     entries.extend(registration.tenant.as_ref().map(|tenant| ("registration.tenant", text(tenant))));
+    if let Some(adopt) = &registration.adopt {
+        entries.extend([
+            ("registration.adopt.clientId", text(&adopt.client_id)),
+            ("registration.adopt.rename", bare(&adopt.rename)),
+        ]);
+    }
     entries.extend([
         ("registration.displayName", text(&registration.display_name)),
         ("registration.scope", text(&registration.scope)),

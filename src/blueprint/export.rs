@@ -1,6 +1,7 @@
 //! The parts as files that `kubectl apply --server-side -R -f DIR` takes, each with its why.
 
 use super::object::{GrantResource, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue};
+use crate::answers::Adopt;
 use std::fmt::Write as _;
 
 /// A file of an export.
@@ -86,6 +87,7 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
     match step {
         RegistrationPart::Application {
             unique_name,
+            adopt,
             display_name,
             redirect_uri,
             scope,
@@ -93,7 +95,7 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
             optional_claims,
             tags,
         } => {
-            vec![
+            let mut lines = vec![
                 ("uniqueName", unique_name.clone()),
                 ("displayName", display_name.clone()),
                 ("signInAudience", "AzureADMyOrg".to_owned()),
@@ -103,7 +105,11 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
                 ("appRole", format!("{} ({})", role.0, role.1)),
                 ("optionalClaims", listed(optional_claims)),
                 ("tags", listed(tags)),
-            ]
+            ];
+            if let Some(adopt) = adopt {
+                take_over(&mut lines, adopt);
+            }
+            lines
         }
         RegistrationPart::IdentifierUri => vec![("identifierUri", "api://CLIENT_ID".to_owned())],
         RegistrationPart::ServicePrincipal { assignment_required } => {
@@ -121,6 +127,15 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
             vec![("displayName", display_name.clone()), ("lifetime", lifetime.to_string())]
         }
     }
+}
+
+/// What is there already is kept, and these lines are added to it.
+fn take_over(lines: &mut Vec<(&'static str, String)>, adopt: &Adopt) {
+    let stays = |key: &str| key == "signInAudience" || (key == "displayName" && !adopt.rename);
+    for (_, value) in lines.iter_mut().filter(|(key, _)| stays(key)) {
+        "stays as it is".clone_into(value);
+    }
+    lines.insert(0, ("takesOver", format!("{}; what others have in it stays", adopt.client_id)));
 }
 
 fn listed(items: &[String]) -> String {

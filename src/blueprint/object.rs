@@ -1,6 +1,9 @@
 //! What a blueprint is made of.
 
-use crate::{answers::names::Lifetime, secret::Fingerprint};
+use crate::{
+    answers::{Adopt, names::Lifetime},
+    secret::Fingerprint,
+};
 use std::collections::BTreeMap;
 
 /// Something the blueprint needs that may not be known yet.
@@ -80,6 +83,8 @@ pub enum RegistrationPart {
     Application {
         /// Our alternate key; the application is found again by it.
         unique_name: String,
+        /// An application that is there already and is taken over.
+        adopt: Option<Adopt>,
         /// What people see.
         display_name: String,
         /// The redirect URI of the web platform.

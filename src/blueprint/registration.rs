@@ -74,8 +74,16 @@ fn application(context: &Context<'_>) -> Part {
     let scope = context.answers.registration.scope.to_string();
     part(
         "application",
-        "Registers the application with its one redirect URI, its scope and its role; tokens are of version 2.",
+        match context.answers.registration.adopt {
+            None => {
+                "Registers the application with its one redirect URI, its scope and its role; tokens are of version 2."
+            }
+            Some(_) => {
+                "Takes over the application that is registered already: adds to it, and removes nothing of others."
+            }
+        },
         RegistrationPart::Application {
+            adopt: context.answers.registration.adopt.clone(),
             display_name: context.answers.registration.display_name.to_string(),
             redirect_uri: super::proxy_config::redirect_uri(context),
             scope: (scope.clone(), permission_id(&unique_name, "scope", &scope)),

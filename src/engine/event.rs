@@ -179,6 +179,9 @@ pub struct StepSummary {
     pub why: String,
     /// What would change, as a unified diff without secret values; empty when nothing would.
     pub diff: String,
+    /// What a person should know before it is done, one sentence each; mostly nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,

@@ -144,6 +144,7 @@ fn step(live: &Value) -> Step {
         title,
         action: Action::Delete,
         diff: String::new(),
+        warnings: Vec::new(),
         problem: None,
         live_uid: live.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned),
     }

@@ -4,6 +4,7 @@
 //! open), waits for effects and not for objects (law 6), and can be stopped or killed anywhere: the next run sees from the
 //! cluster and the tenant what is left to do (law 3).
 
+mod adoption;
 mod apply;
 mod budget;
 mod consistency;

@@ -43,6 +43,8 @@ pub struct Step {
     pub action: Action,
     /// What would change.
     pub diff: String,
+    /// What a person should know before it is done, one sentence each.
+    pub warnings: Vec<String>,
     /// What stands in the way.
     pub problem: Option<Problem>,
     /// The UID of the live object, where there is one: it is replaced or deleted only as long as it is the same one.
@@ -66,6 +68,7 @@ impl Plan {
                 action: step.action,
                 why: step.part.why.clone(),
                 diff: step.diff.clone(),
+                warnings: step.warnings.clone(),
                 problem: step.problem.clone(),
             })
             .collect()
@@ -106,7 +109,11 @@ async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem
     if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, part)) {
         (action, problem) = (Action::Blocked, Some(not_ready));
     }
-    Ok(Step { part: part.clone(), title: title::of(part), action, diff, problem, live_uid })
+    let warnings = match &part.body {
+        PartBody::Registration(wanted) if action != Action::Keep => registration::warnings(wanted, seen),
+        _ => Vec::new(),
+    };
+    Ok(Step { part: part.clone(), title: title::of(part), action, diff, warnings, problem, live_uid })
 }
 
 /// A certificate that is still to come will not come from an issuer that is not ready.

@@ -1,7 +1,7 @@
 //! The registration in Entra: held against what is wanted, and brought there, one step after the other.
 
 use super::{
-    Seen, Target,
+    Seen, Target, adoption,
     apply::{Run, Stop},
     diff,
     event::{Action, Event, HandOver, Problem},
@@ -11,11 +11,12 @@ use super::{
     secrets::{NewClientSecret, Vault},
 };
 use crate::{
+    answers::Adopt,
     blueprint::{GrantResource, Known, Part, PartBody, RegistrationPart, SecretValue},
     cluster::Write,
     entra::{
-        Application, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal, Session, expose, merge,
-        merge_service_principal,
+        self, Application, ApplicationPatch, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal,
+        Session, expose, merge, merge_service_principal,
     },
     facts::RegisteredFacts,
     secret::Secret,
@@ -25,14 +26,22 @@ use std::time::Instant;
 /// The registration as it is live, and what it should be.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
-    unique_name: String,
-    desired: Desired,
-    credential_name: String,
-    application: Option<Application>,
-    principal: Option<ServicePrincipal>,
-    graph: Option<ServicePrincipal>,
-    grants: Vec<Grant>,
-    assignments: Vec<RoleAssignment>,
+    pub(super) unique_name: String,
+    /// The application to take over, where the answers name one.
+    pub(super) adopt: Option<Adopt>,
+    pub(super) desired: Desired,
+    pub(super) credential_name: String,
+    /// The consents that are wanted.
+    pub(super) consents: Vec<(GrantResource, Vec<String>)>,
+    /// The app role that the application is to hold itself.
+    pub(super) own_role: Option<String>,
+    pub(super) application: Option<Application>,
+    pub(super) principal: Option<ServicePrincipal>,
+    pub(super) graph: Option<ServicePrincipal>,
+    pub(super) grants: Vec<Grant>,
+    pub(super) assignments: Vec<RoleAssignment>,
+    /// What a person should know of the application that is about to be taken over.
+    pub(super) takeover: Vec<String>,
 }
 
 impl Live {
@@ -60,9 +69,32 @@ impl Live {
         let credentials = self.application.iter().flat_map(|application| &application.password_credentials);
         credentials
             .filter(|credential| credential.display_name.as_deref() == Some(&self.credential_name))
+            .filter(|credential| !self.is_others(&credential.key_id))
             .filter(|credential| in_use.is_none_or(|in_use| !credential.key_id.eq_ignore_ascii_case(in_use)))
             .map(|credential| credential.key_id.clone())
             .collect()
+    }
+
+    /// A credential that was in the application before us is others', whatever its name.
+    fn is_others(&self, key_id: &str) -> bool {
+        let tag = entra::kept(adoption::CREDENTIAL, key_id);
+        self.application().is_some_and(|application| application.tags.contains(&tag))
+    }
+
+    /// Whether the application was there before us.
+    pub(super) fn is_of_others(&self) -> bool {
+        self.desired.adoption.is_some() || self.application().is_some_and(Application::is_adopted)
+    }
+
+    /// Whether an assignment has to be demanded. That one is demanded already is others' decision, where the application was.
+    pub(super) fn demands_assignment(&self, wanted: bool) -> bool {
+        wanted
+            || (self.is_of_others() && self.principal.as_ref().is_some_and(|there| there.app_role_assignment_required))
+    }
+
+    /// The application as it will be once its first step is done.
+    fn application_to_be(&self) -> Option<Application> {
+        self.application().map(|application| application.with(&merge(&self.desired, Some(application))))
     }
 
     fn resource(&self, resource: GrantResource) -> Option<&ServicePrincipal> {
@@ -72,12 +104,12 @@ impl Live {
         }
     }
 
-    fn grant(&self, resource: GrantResource) -> Option<&Grant> {
+    pub(super) fn grant(&self, resource: GrantResource) -> Option<&Grant> {
         let resource = &self.resource(resource)?.id;
         self.grants.iter().find(|grant| &grant.resource_id == resource && grant.consent_type == "AllPrincipals")
     }
 
-    fn holds_role(&self, role: &str) -> bool {
+    pub(super) fn holds_role(&self, role: &str) -> bool {
         let (Some(principal), Some(application)) = (&self.principal, &self.application) else { return false };
         application.role(role).is_some_and(|role| {
             let id = role.id.to_string();
@@ -91,10 +123,12 @@ impl Live {
 pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Problem> {
     let mut live = wanted(parts);
     let session = &target.session;
-    live.application = session
-        .find_application(&live.unique_name)
-        .await
-        .map_err(|error| problem::entra("read the registration", &error))?;
+    let known = session.find_application(&live.unique_name).await;
+    let known = known.map_err(|error| problem::entra("read the registration", &error))?;
+    live.application = match &live.adopt {
+        None => known,
+        Some(adopt) => Some(adoption::find(session, adopt.client_id.as_str(), &live, known).await?),
+    };
     let Some(application) = &live.application else { return Ok(live) };
     let read = |error| problem::entra("read the service principal", &error);
     let (principal, graph) =
@@ -108,6 +142,9 @@ pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Proble
         live.assignments = if_it_may_be_seen("read the role assignments", assignments)?;
     }
     live.principal = principal;
+    if live.adopt.is_some() && live.application().is_some_and(|application| application.unique_name.is_none()) {
+        adoption::prepare(session, &mut live).await?;
+    }
     Ok(live)
 }
 
@@ -130,18 +167,25 @@ fn wanted(parts: &[Part]) -> Live {
             role: (String::new(), uuid::Uuid::nil()),
             optional_claims: Vec::new(),
             tags: Vec::new(),
+            adoption: None,
+            rename: false,
         },
+        adopt: None,
         credential_name: String::new(),
+        consents: Vec::new(),
+        own_role: None,
         application: None,
         principal: None,
         graph: None,
         grants: Vec::new(),
         assignments: Vec::new(),
+        takeover: Vec::new(),
     };
     for part in parts {
         match &part.body {
             PartBody::Registration(RegistrationPart::Application {
                 unique_name,
+                adopt,
                 display_name,
                 redirect_uri,
                 scope,
@@ -150,6 +194,7 @@ fn wanted(parts: &[Part]) -> Live {
                 tags,
             }) => {
                 live.unique_name.clone_from(unique_name);
+                live.adopt.clone_from(adopt);
                 live.desired = Desired {
                     display_name: display_name.clone(),
                     redirect_uri: redirect_uri.clone(),
@@ -157,8 +202,14 @@ fn wanted(parts: &[Part]) -> Live {
                     role: role.clone(),
                     optional_claims: optional_claims.clone(),
                     tags: tags.clone(),
+                    adoption: None,
+                    rename: adopt.as_ref().is_some_and(|adopt| adopt.rename),
                 };
             }
+            PartBody::Registration(RegistrationPart::Grant { resource, scopes }) => {
+                live.consents.push((*resource, scopes.clone()));
+            }
+            PartBody::Registration(RegistrationPart::RoleAssignment { role }) => live.own_role = Some(role.clone()),
             PartBody::Registration(RegistrationPart::ClientSecret { display_name, .. }) => {
                 live.credential_name.clone_from(display_name);
             }
@@ -174,18 +225,27 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
     match part {
         RegistrationPart::Application { .. } => {
             let patch = merge(&live.desired, live.application());
-            of_patch(live.application.is_some(), patch.is_empty(), &patch)
+            match live.application() {
+                None => of_patch(false, patch.is_empty(), &patch),
+                Some(application) => of_change(&patch, application),
+            }
         }
-        RegistrationPart::IdentifierUri => match live.application() {
+        RegistrationPart::IdentifierUri => match live.application_to_be() {
             None => (Action::Create, added(&["api://‹known once the application is registered›".to_owned()])),
             Some(application) => {
-                let patch = expose(application, &live.desired.scope.0);
-                of_patch(!application.identifier_uris.is_empty(), patch.is_empty(), &patch)
+                let (action, diff) = of_change(&expose(&application, &live.desired.scope.0), &application);
+                let is_new = action == Action::Update && application.identifier_uris.is_empty();
+                (if is_new { Action::Create } else { action }, diff)
             }
         },
         RegistrationPart::ServicePrincipal { assignment_required } => {
-            let patch = merge_service_principal(*assignment_required, live.principal.as_ref());
-            of_patch(live.principal.is_some(), live.principal.is_some() && patch.is_empty(), &patch)
+            let required = live.demands_assignment(*assignment_required);
+            let patch = merge_service_principal(required, live.principal.as_ref());
+            match &live.principal {
+                None => of_patch(false, false, &patch),
+                Some(_) if patch.is_empty() => (Action::Keep, String::new()),
+                Some(there) => (Action::Update, change_between(&entra::before_in_principal(&patch, there), &patch)),
+            }
         }
         RegistrationPart::Grant { resource, scopes } => match live.grant(*resource) {
             None => (Action::Create, added(scopes)),
@@ -222,6 +282,29 @@ fn of_patch(is_there: bool, nothing_to_do: bool, patch: &impl serde::Serialize) 
     let text = serde_json::to_value(patch).map(|patch| diff::yaml(&patch)).unwrap_or_default();
     let diff = lines(text.lines().map(|line| format!("+{line}")));
     (if is_there { Action::Update } else { Action::Create }, diff)
+}
+
+/// What `patch` changes in an application that is there.
+fn of_change(patch: &ApplicationPatch, application: &Application) -> (Action, String) {
+    if patch.is_empty() {
+        return (Action::Keep, String::new());
+    }
+    (Action::Update, change_between(&entra::before(patch, application), patch))
+}
+
+fn change_between(before: &impl serde::Serialize, after: &impl serde::Serialize) -> String {
+    diff::between(serde_json::to_value(before).ok().as_ref(), serde_json::to_value(after).ok().as_ref())
+}
+
+/// What a person should know before a step that would change something is done.
+pub(super) fn warnings(part: &RegistrationPart, seen: &Seen) -> Vec<String> {
+    match part {
+        RegistrationPart::Application { .. } => adoption::warnings(&seen.registration),
+        RegistrationPart::ServicePrincipal { assignment_required } => {
+            adoption::warnings_of_assignment(*assignment_required, &seen.registration)
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn added(values: &[String]) -> String {
@@ -276,7 +359,7 @@ enum Done {
     HandedOver(HandOver),
 }
 
-enum StepError {
+pub(super) enum StepError {
     Entra(Box<Error>),
     Problem(Problem),
 }
@@ -299,7 +382,17 @@ async fn carry_out(
             let live = &run.plan.seen.registration;
             if action != Action::Keep {
                 let patch = merge(&live.desired, live.application());
-                run.plan.seen.registration.application = Some(session.upsert_application(unique_name, &patch).await?);
+                let application = match live.application() {
+                    Some(there) if live.desired.adoption.is_some() => {
+                        adoption::must_be_as_it_was_shown(session, there).await?;
+                        session.adopt_application(&there.id, unique_name, &patch).await?
+                    }
+                    Some(there) if there.is_adopted() => session.patch_application(&there.id, &patch).await?,
+                    _ => session.upsert_application(unique_name, &patch).await?,
+                };
+                let live = &mut run.plan.seen.registration;
+                live.application = Some(application);
+                live.desired.adoption = None;
             }
             let application = registered(run)?;
             let facts = RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() };
@@ -319,8 +412,9 @@ async fn carry_out(
         RegistrationPart::ServicePrincipal { assignment_required } => {
             let application = registered(run)?;
             if action != Action::Keep {
-                let patch =
-                    merge_service_principal(*assignment_required, run.plan.seen.registration.principal.as_ref());
+                let live = &run.plan.seen.registration;
+                let required = live.demands_assignment(*assignment_required);
+                let patch = merge_service_principal(required, live.principal.as_ref());
                 let principal = session.upsert_service_principal(&application.app_id, &patch).await?;
                 run.plan.seen.registration.principal = Some(principal);
             }

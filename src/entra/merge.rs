@@ -4,7 +4,8 @@
 //! somebody else put in stays (domain.md 1.1).
 
 use super::{
-    GRAPH_APP_ID, GRAPH_USER_READ,
+    ADOPTED_TAG, Adoption, GRAPH_APP_ID, GRAPH_USER_READ,
+    adoption::record,
     wire::{
         AccessEntry, AppRole, Application, ApplicationPatch, ExposedApiPatch, ImplicitGrantSettings, OptionalClaim,
         OptionalClaims, PermissionScope, ResourceAccess, ServicePrincipal, ServicePrincipalPatch, WebPlatformPatch,
@@ -44,6 +45,10 @@ pub struct Desired {
     pub optional_claims: Vec<String>,
     /// Marks.
     pub tags: Vec<String>,
+    /// Set while an application that is there is taken over.
+    pub adoption: Option<Adoption>,
+    /// Whether an application that was taken over gets the display name.
+    pub rename: bool,
 }
 
 /// What has to change so that `live` is as desired; empty when nothing has to. Without `live` it is everything, for
@@ -55,9 +60,13 @@ pub fn merge(desired: &Desired, live: Option<&Application>) -> ApplicationPatch 
     let implicit_grant_settings = live.is_none().then(ImplicitGrantSettings::default);
     let scopes = scopes(desired, there);
     let version = (there.api.requested_access_token_version != Some(2)).then_some(2);
-    ApplicationPatch {
-        display_name: (there.display_name != desired.display_name).then(|| desired.display_name.clone()),
-        sign_in_audience: (there.sign_in_audience.as_deref() != Some(ONE_TENANT)).then(|| ONE_TENANT.to_owned()),
+    let of_others = desired.adoption.is_some() || there.is_adopted();
+    let rename = (!of_others || desired.rename) && there.display_name != desired.display_name;
+    let close = !of_others && there.sign_in_audience.as_deref() != Some(ONE_TENANT);
+    let patch = ApplicationPatch {
+        unique_name: desired.adoption.as_ref().map(|adoption| adoption.unique_name.clone()),
+        display_name: rename.then(|| desired.display_name.clone()),
+        sign_in_audience: close.then(|| ONE_TENANT.to_owned()),
         identifier_uris: None,
         tags: with_missing(&there.tags, &desired.tags),
         web: (redirect_uris.is_some() || implicit_grant_settings.is_some())
@@ -67,6 +76,58 @@ pub fn merge(desired: &Desired, live: Option<&Application>) -> ApplicationPatch 
         app_roles: roles(desired, there),
         required_resource_access: access(there, GRAPH_APP_ID, &GRAPH_SCOPES),
         optional_claims: claims(desired, there),
+    };
+    if of_others { recorded(patch, there, desired.adoption.as_ref()) } else { patch }
+}
+
+/// The patch with a record of what it adds to `there`, which is others' too.
+fn recorded(patch: ApplicationPatch, there: &Application, adoption: Option<&Adoption>) -> ApplicationPatch {
+    let after = there.with(&patch);
+    let besides = adoption.into_iter().flat_map(|adoption| adoption.besides.iter().cloned());
+    let mut marks = patch.tags.clone().unwrap_or_else(|| there.tags.clone());
+    for mark in std::iter::once(ADOPTED_TAG.to_owned()).chain(record(there, &after)).chain(besides) {
+        if !marks.contains(&mark) {
+            marks.push(mark);
+        }
+    }
+    ApplicationPatch { tags: (marks != there.tags).then_some(marks), ..patch }
+}
+
+/// What `patch` would change as it is in `live`: to be shown beside the patch.
+pub fn before(patch: &ApplicationPatch, live: &Application) -> ApplicationPatch {
+    ApplicationPatch {
+        unique_name: patch.unique_name.as_ref().and(live.unique_name.clone()),
+        display_name: patch.display_name.as_ref().map(|_| live.display_name.clone()),
+        sign_in_audience: patch.sign_in_audience.as_ref().and(live.sign_in_audience.clone()),
+        identifier_uris: patch.identifier_uris.as_ref().map(|_| live.identifier_uris.clone()),
+        tags: patch.tags.as_ref().map(|_| live.tags.clone()),
+        web: patch.web.as_ref().map(|web| WebPlatformPatch {
+            redirect_uris: web.redirect_uris.as_ref().map(|_| live.web.redirect_uris.clone()),
+            implicit_grant_settings: None,
+        }),
+        api: patch.api.as_ref().map(|api| ExposedApiPatch {
+            requested_access_token_version: api
+                .requested_access_token_version
+                .and(live.api.requested_access_token_version),
+            oauth2_permission_scopes: api
+                .oauth2_permission_scopes
+                .as_ref()
+                .map(|_| live.api.oauth2_permission_scopes.iter().cloned().map(writable_scope).collect()),
+        }),
+        app_roles: patch.app_roles.as_ref().map(|_| live.app_roles.iter().cloned().map(writable_role).collect()),
+        required_resource_access: patch
+            .required_resource_access
+            .as_ref()
+            .map(|_| live.required_resource_access.clone()),
+        optional_claims: patch.optional_claims.as_ref().and(live.optional_claims.clone()),
+    }
+}
+
+/// What `patch` would change as it is in `live`: to be shown beside the patch.
+pub fn before_in_principal(patch: &ServicePrincipalPatch, live: &ServicePrincipal) -> ServicePrincipalPatch {
+    ServicePrincipalPatch {
+        app_role_assignment_required: patch.app_role_assignment_required.map(|_| live.app_role_assignment_required),
+        tags: patch.tags.as_ref().map(|_| live.tags.clone()),
     }
 }
 
@@ -74,11 +135,12 @@ pub fn merge(desired: &Desired, live: Option<&Application>) -> ApplicationPatch 
 /// what exists only once it is registered.
 pub fn expose(live: &Application, scope: &str) -> ApplicationPatch {
     let own_scope = live.scope(scope).map(|scope| scope.id.to_string());
-    ApplicationPatch {
+    let patch = ApplicationPatch {
         identifier_uris: with_missing(&live.identifier_uris, &[live.own_identifier_uri()]),
         required_resource_access: own_scope.and_then(|id| access(live, &live.app_id, &[&id])),
         ..ApplicationPatch::default()
-    }
+    };
+    if live.is_adopted() { recorded(patch, live, None) } else { patch }
 }
 
 /// What has to change in the service principal; empty when nothing has to.
@@ -216,8 +278,8 @@ fn claims(desired: &Desired, there: &Application) -> Option<OptionalClaims> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Desired, expose, merge, merge_service_principal};
-    use crate::entra::{Application, ServicePrincipal};
+    use super::{Desired, before, expose, merge, merge_service_principal};
+    use crate::entra::{Adoption, Application, GRAPH_APP_ID, GRAPH_USER_READ, ServicePrincipal};
     use serde_json::{Value, json};
     use uuid::Uuid;
 
@@ -229,6 +291,8 @@ mod tests {
             role: ("App.Access".to_owned(), Uuid::from_u128(2)),
             optional_claims: vec!["email".to_owned()],
             tags: vec!["gatewright".to_owned()],
+            adoption: None,
+            rename: false,
         }
     }
 
@@ -323,6 +387,83 @@ mod tests {
         live["api"]["requestedAccessTokenVersion"] = json!(null);
         let patch = serde_json::to_value(merge(&desired(), Some(&application(&live)))).unwrap();
         assert_eq!(patch, json!({"api": {"requestedAccessTokenVersion": 2}}));
+    }
+
+    fn adopting() -> Desired {
+        let adoption = Adoption {
+            unique_name: "gatewright.c.n.a".to_owned(),
+            besides: vec!["gatewright:added:consent:graph/openid".to_owned()],
+        };
+        Desired { adoption: Some(adoption), ..desired() }
+    }
+
+    #[test]
+    fn given_an_application_of_others_when_it_is_adopted_then_its_name_and_audience_stay_and_all_that_is_new_is_recorded()
+     {
+        let mut foreign = foreign();
+        foreign["signInAudience"] = json!("AzureADMultipleOrgs");
+        let patch = merge(&adopting(), Some(&application(&foreign)));
+        assert_eq!((&patch.display_name, &patch.sign_in_audience), (&None, &None));
+        assert_eq!(patch.unique_name.as_deref(), Some("gatewright.c.n.a"));
+        let live = after(&foreign, &patch);
+        let tags: Vec<&str> = live["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
+        assert_eq!(tags[..3], ["theirs", "gatewright", "gatewright:adopted"]);
+        let our_role = live["appRoles"][1]["id"].as_str().unwrap();
+        for recorded in [
+            "gatewright:added:redirect-uri:https://myapp.cluster.example.com/oauth2/callback".to_owned(),
+            format!("gatewright:added:use-of-scope:{}", Uuid::from_u128(9)),
+            format!("gatewright:added:role:{our_role}"),
+            format!("gatewright:added:permission:{GRAPH_APP_ID}/Scope/{GRAPH_USER_READ}"),
+            "gatewright:added:claim:idToken/email".to_owned(),
+            "gatewright:added:claim:accessToken/email".to_owned(),
+            "gatewright:was:token-version:none".to_owned(),
+            "gatewright:added:consent:graph/openid".to_owned(),
+        ] {
+            assert!(tags.contains(&recorded.as_str()), "{recorded} is not in {tags:#?}");
+        }
+        assert!(!tags.iter().any(|tag| tag.contains("theirs.example.com") || tag.contains("upn")), "{tags:#?}");
+    }
+
+    #[test]
+    fn given_an_adopted_application_when_it_is_looked_at_again_then_nothing_changes_with_the_key_or_without() {
+        let live = after(&foreign(), &merge(&adopting(), Some(&application(&foreign()))));
+        let live = after(&live, &expose(&application(&live), "user_impersonation"));
+        let adopted = application(&live);
+        assert!(adopted.is_adopted());
+        assert!(
+            adopted.tags.contains(&"gatewright:added:identifier-uri:api://client".to_owned()),
+            "{:#?}",
+            adopted.tags
+        );
+        assert!(merge(&desired(), Some(&adopted)).is_empty());
+        assert!(expose(&adopted, "user_impersonation").is_empty());
+        assert_eq!(adopted.display_name, "old name");
+    }
+
+    #[test]
+    fn given_a_new_name_is_asked_for_when_adopting_then_the_old_one_is_recorded() {
+        let patch = merge(&Desired { rename: true, ..adopting() }, Some(&application(&foreign())));
+        assert_eq!(patch.display_name.as_deref(), Some("myapp"));
+        assert!(patch.tags.unwrap().contains(&"gatewright:was:display-name:old%20name".to_owned()));
+    }
+
+    #[test]
+    fn given_a_patch_when_it_is_foreseen_then_it_is_what_graph_makes_of_it() {
+        let patch = merge(&adopting(), Some(&application(&foreign())));
+        let foreseen = application(&foreign()).with(&patch);
+        let mut made = application(&after(&foreign(), &patch));
+        made.optional_claims.clone_from(&foreseen.optional_claims);
+        assert_eq!(foreseen, made);
+    }
+
+    #[test]
+    fn given_a_patch_then_what_it_would_change_is_shown_as_it_is() {
+        let live = application(&foreign());
+        let patch = merge(&adopting(), Some(&live));
+        let before = before(&patch, &live);
+        assert_eq!(before.tags.as_deref(), Some(&["theirs".to_owned()][..]));
+        assert_eq!(before.web.unwrap().redirect_uris.unwrap().len(), 1);
+        assert_eq!((before.unique_name, before.display_name, before.identifier_uris), (None, None, None));
     }
 
     #[test]

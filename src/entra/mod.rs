@@ -12,12 +12,15 @@
 //! | `POST /{tenant}/oauth2/v2.0/devicecode` | device code sign-in |
 //! | `GET /v1.0/organization`, `GET /v1.0/me` | who and where we are |
 //! | `GET`, `PATCH` (with `Prefer: create-if-missing`) `/v1.0/applications(uniqueName='…')` | find, create, update |
+//! | `GET /v1.0/applications(appId='…')`, `GET /v1.0/applications/{id}/owners`, `…/federatedIdentityCredentials` | an application to take over |
 //! | `GET`, `PATCH`, `DELETE /v1.0/applications/{id}`; `POST …/addPassword`, `…/removePassword` | the same by object id |
 //! | `GET`, `PATCH` (with `Prefer`) `/v1.0/servicePrincipals(appId='…')` | the service principal, and Graph's own |
 //! | `GET /v1.0/oauth2PermissionGrants?$filter=clientId eq '…' and consentType eq 'AllPrincipals'`, `POST`, `PATCH …/{id}` | consent |
+//! | `GET /v1.0/oauth2PermissionGrants?$filter=resourceId eq '…'` | who consented to what an application exposes |
 //! | `GET`, `POST /v1.0/servicePrincipals/{id}/appRoleAssignedTo` | the app role |
 //! | `GET /v1.0/directory/deletedItems/microsoft.graph.application`, `DELETE …/{id}`, `POST …/{id}/restore` | soft-deleted applications |
 
+mod adoption;
 mod azure_cli;
 pub mod cloud;
 mod device_code;
@@ -34,17 +37,18 @@ mod token;
 mod waiting;
 pub mod wire;
 
+pub use adoption::{ADOPTED_TAG, Adoption, added, kept, was};
 pub use device_code::DeviceCode;
 pub use error::{Answer, Error, MissingRight};
-pub use merge::{Desired, expose, merge, merge_service_principal};
+pub use merge::{Desired, before, before_in_principal, expose, merge, merge_service_principal};
 pub use session::{GrantOutcome, NewPassword, Session};
 pub use sign_in::{Caller, CallerKind, Environment, Method, SignInRequest, sign_in};
 pub use sign_in_error::SignInError;
 pub use token::TokenProbe;
 pub use waiting::{Patience, WaitReason};
 pub use wire::{
-    AppRole, Application, ApplicationPatch, DeletedApplication, Grant, PasswordCredential, PermissionScope,
-    RoleAssignment, ServicePrincipal, ServicePrincipalPatch,
+    AppRole, Application, ApplicationPatch, DeletedApplication, FederatedCredential, Grant, Owner, PasswordCredential,
+    PermissionScope, RoleAssignment, ServicePrincipal, ServicePrincipalPatch,
 };
 
 /// The app id of Microsoft Graph, the same in every tenant.

@@ -438,16 +438,20 @@ impl Rest {
         }
     }
 
-    /// The application in the bin that holds `unique_name`, if there is one.
-    pub(super) async fn deleted_application(&self, unique_name: &str) -> Result<Option<DeletedApplication>, Error> {
+    /// The application in the bin that is the one, if there is one; `name` is for messages.
+    pub(super) async fn deleted_application(
+        &self,
+        is_it: impl Fn(&DeletedApplication) -> bool,
+        name: &str,
+    ) -> Result<Option<DeletedApplication>, Error> {
         // Graph documents no filter on uniqueName, so the list is read: a hundred a page.
         let ask = Ask::get(
             "directory/deletedItems/microsoft.graph.application",
-            format!("looking for the application `{unique_name}` in the bin"),
+            format!("looking for the application `{name}` in the bin"),
         )
         .query("$select=id,appId,uniqueName,displayName,deletedDateTime&$top=100");
         let all: Vec<DeletedApplication> = self.list(ask).await?;
-        Ok(all.into_iter().find(|deleted| deleted.unique_name.as_deref() == Some(unique_name)))
+        Ok(all.into_iter().find(is_it))
     }
 }
 

@@ -1,8 +1,8 @@
 //! A signed-in conversation with Microsoft Graph.
 
 use super::{
-    Application, ApplicationPatch, Caller, DeletedApplication, Error, Grant, Patience, RoleAssignment,
-    ServicePrincipal, ServicePrincipalPatch, WaitReason,
+    Application, ApplicationPatch, Caller, DeletedApplication, Error, FederatedCredential, Grant, Owner, Patience,
+    RoleAssignment, ServicePrincipal, ServicePrincipalPatch, WaitReason,
     rest::{Ask, Repeat, Rest, RestsOn, TO_ASSIGN, TO_CONSENT, encode, quote},
     wire::AddedPassword,
 };
@@ -148,6 +148,58 @@ impl Session {
         self.rest.read(ask).await
     }
 
+    /// The application of this client id, if it is registered in this tenant.
+    pub async fn application_of_client(&self, client_id: &str) -> Result<Option<Application>, Error> {
+        let path = format!("applications(appId={})", quote(client_id));
+        let doing = format!("looking for the application of the client id {client_id}");
+        self.rest.read_if_there(Ask::get(path, doing).query(select(Application::SELECT))).await
+    }
+
+    /// The application of this object id.
+    pub async fn application_of_object(&self, object_id: &str) -> Result<Option<Application>, Error> {
+        let path = format!("applications/{}", encode(object_id));
+        let doing = format!("looking for the application of the object id {object_id}");
+        self.rest.read_if_there(Ask::get(path, doing).query(select(Application::SELECT))).await
+    }
+
+    /// Who owns an application, by its object id.
+    pub async fn owners(&self, object_id: &str) -> Result<Vec<Owner>, Error> {
+        let path = format!("applications/{}/owners", encode(object_id));
+        let ask = Ask::get(path, format!("reading who owns the application {object_id}"));
+        self.rest.list(ask.query("$select=id,displayName,userPrincipalName")).await
+    }
+
+    /// Whose tokens an application takes in place of a client secret.
+    pub async fn federated_credentials(&self, object_id: &str) -> Result<Vec<FederatedCredential>, Error> {
+        let path = format!("applications/{}/federatedIdentityCredentials", encode(object_id));
+        self.rest.list(Ask::get(path, format!("reading the federated credentials of {object_id}"))).await
+    }
+
+    /// Takes over an application that is there, by its object id: `patch` gives it `unique_name`, once and for all, and with
+    /// it everything else. Reads it back once it is found by that name.
+    pub async fn adopt_application(
+        &self,
+        object_id: &str,
+        unique_name: &str,
+        patch: &ApplicationPatch,
+    ) -> Result<Application, Error> {
+        let doing = format!("taking over the application {object_id} as `{unique_name}`");
+        let ask = Ask::patch(format!("applications/{}", encode(object_id)), doing.clone()).json(patch)?;
+        match self.rest.send(ask).await {
+            Err(Error::Refused { answer, .. }) if answer.says(&["same value for property uniqueName"]) => {
+                return Err(match self.deleted_application(unique_name).await? {
+                    Some(deleted) => {
+                        let url = self.rest.url(&format!("directory/deletedItems/{}", deleted.id));
+                        Error::SoftDeleted { doing, deleted: Box::new(deleted), url }
+                    }
+                    None => Error::Refused { doing, answer },
+                });
+            }
+            sent => sent.map(drop)?,
+        }
+        self.application_just_written(&by_unique_name(unique_name), unique_name).await
+    }
+
     /// Changes the application and reads it back. An empty patch only reads.
     pub async fn patch_application(&self, object_id: &str, patch: &ApplicationPatch) -> Result<Application, Error> {
         let by_id = format!("applications/{}", encode(object_id));
@@ -166,7 +218,8 @@ impl Session {
 
     /// The application in the bin that still holds `unique_name`.
     pub async fn deleted_application(&self, unique_name: &str) -> Result<Option<DeletedApplication>, Error> {
-        self.rest.deleted_application(unique_name).await
+        let is_it = |deleted: &DeletedApplication| deleted.unique_name.as_deref() == Some(unique_name);
+        self.rest.deleted_application(is_it, unique_name).await
     }
 
     /// Deletes an application in the bin for good, which frees its unique name. One that is gone already is fine.
@@ -175,10 +228,20 @@ impl Session {
         self.gone(Ask::delete(path, format!("deleting the application {object_id} for good"))).await
     }
 
+    /// The application in the bin that has this client id.
+    pub async fn deleted_application_of_client(&self, client_id: &str) -> Result<Option<DeletedApplication>, Error> {
+        self.rest.deleted_application(|deleted| deleted.app_id.eq_ignore_ascii_case(client_id), client_id).await
+    }
+
     /// Takes an application out of the bin.
     pub async fn restore_application(&self, object_id: &str) -> Result<(), Error> {
         let path = format!("directory/deletedItems/{}/restore", encode(object_id));
         self.rest.send(Ask::post(path, format!("restoring the application {object_id}"))).await.map(drop)
+    }
+
+    /// Where an application in the bin is taken out of it, for messages.
+    pub fn restore_url(&self, object_id: &str) -> String {
+        self.rest.url(&format!("directory/deletedItems/{}/restore", encode(object_id)))
     }
 
     async fn gone(&self, ask: Ask) -> Result<(), Error> {
@@ -219,6 +282,12 @@ impl Session {
         let filter = format!("$filter=clientId%20eq%20{}%20and%20consentType%20eq%20'AllPrincipals'", quote(client));
         let ask = Ask::get("oauth2PermissionGrants", format!("reading the consents of the client {client}"));
         self.rest.list(ask.query(filter)).await
+    }
+
+    /// Who consented to what `resource` exposes, for everybody or for themselves, by the object id of its service principal.
+    pub async fn grants_on(&self, resource: &str) -> Result<Vec<Grant>, Error> {
+        let ask = Ask::get("oauth2PermissionGrants", format!("reading the consents to what {resource} exposes"));
+        self.rest.list(ask.query(format!("$filter=resourceId%20eq%20{}", quote(resource)))).await
     }
 
     /// Consents for everybody: `client` and `resource` are object ids of service principals. There must be no consent yet;

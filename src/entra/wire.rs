@@ -27,6 +27,10 @@ pub struct Application {
     pub tags: Vec<String>,
     /// The web platform.
     pub web: WebPlatform,
+    /// The platform of single-page applications.
+    pub spa: WebPlatform,
+    /// The platform of installed applications.
+    pub public_client: WebPlatform,
     /// What it exposes.
     pub api: ExposedApi,
     /// Its app roles.
@@ -37,12 +41,14 @@ pub struct Application {
     pub optional_claims: Option<OptionalClaims>,
     /// Its client secrets, without their values.
     pub password_credentials: Vec<PasswordCredential>,
+    /// Its certificates.
+    pub key_credentials: Vec<PasswordCredential>,
 }
 
 impl Application {
     /// The properties that a reader asks for.
-    pub(super) const SELECT: &str = "id,appId,uniqueName,displayName,signInAudience,identifierUris,tags,web,api,appRoles,\
-                                     requiredResourceAccess,optionalClaims,passwordCredentials";
+    pub(super) const SELECT: &str = "id,appId,uniqueName,displayName,signInAudience,identifierUris,tags,web,spa,publicClient,api,\
+                                     appRoles,requiredResourceAccess,optionalClaims,passwordCredentials,keyCredentials";
 
     /// The scope with this value.
     pub fn scope(&self, value: &str) -> Option<&PermissionScope> {
@@ -92,6 +98,16 @@ pub struct ExposedApi {
     pub requested_access_token_version: Option<u8>,
     /// Its scopes.
     pub oauth2_permission_scopes: Vec<PermissionScope>,
+    /// The clients that nobody is asked to consent for.
+    pub pre_authorized_applications: Vec<PreAuthorized>,
+}
+
+/// A client that nobody is asked to consent for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PreAuthorized {
+    /// Its client id.
+    pub app_id: String,
 }
 
 /// A scope: what a person can let an application do in their name.
@@ -178,7 +194,7 @@ pub struct OptionalClaim {
     pub others: Map<String, Value>,
 }
 
-/// A client secret without its value.
+/// A client secret without its value, or a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PasswordCredential {
@@ -194,6 +210,9 @@ pub struct PasswordCredential {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationPatch {
+    /// See [`Application::unique_name`]. It can be set once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<String>,
     /// See [`Application::display_name`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
@@ -278,11 +297,13 @@ pub struct ServicePrincipal {
     pub app_role_assignment_required: bool,
     /// Marks.
     pub tags: Vec<String>,
+    /// The tenant where its application is registered.
+    pub app_owner_organization_id: Option<String>,
 }
 
 impl ServicePrincipal {
     /// The properties that a reader asks for.
-    pub(super) const SELECT: &str = "id,appId,displayName,appRoleAssignmentRequired,tags";
+    pub(super) const SELECT: &str = "id,appId,displayName,appRoleAssignmentRequired,tags,appOwnerOrganizationId";
 }
 
 /// What is to change in a service principal; what is `None` stays.
@@ -339,6 +360,28 @@ pub struct RoleAssignment {
     pub resource_id: String,
     /// The role's id.
     pub app_role_id: String,
+}
+
+/// Who owns an application: a person, or a program's service principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Owner {
+    /// The object id.
+    pub id: String,
+    /// The name; who may not read people gets none.
+    pub display_name: Option<String>,
+    /// The address that a person signs in with.
+    pub user_principal_name: Option<String>,
+}
+
+/// Trust in tokens of another issuer, in place of a client secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FederatedCredential {
+    /// How it is named.
+    pub name: String,
+    /// Whose tokens are trusted.
+    pub subject: String,
 }
 
 /// One page of a list.

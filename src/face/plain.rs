@@ -102,6 +102,9 @@ pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style) -> String
         if style == Style::Full && !matches!(step.action, Action::Keep) {
             text.push_str(&indented(&format!("why: {}\n{}", step.why, coloured_diff(&step.diff))));
         }
+        for warning in &step.warnings {
+            text.push_str(&indented(&format!("{}: {warning}", bad("WARNING").trim_end())));
+        }
         if let Some(problem) = &step.problem {
             text.push_str(&indented(&problem_text(problem)));
         }

@@ -16,6 +16,7 @@ pub const HEALTHY: &str = "healthy";
 const EMBEDDED: &[(&str, &str)] = &[
     (HEALTHY, include_str!("../../assets/scenarios/healthy.yaml")),
     ("already-there", include_str!("../../assets/scenarios/already-there.yaml")),
+    ("application-to-adopt", include_str!("../../assets/scenarios/application-to-adopt.yaml")),
     ("cluster-unreachable", include_str!("../../assets/scenarios/cluster-unreachable.yaml")),
     ("consent-refused", include_str!("../../assets/scenarios/consent-refused.yaml")),
     ("denied-rights", include_str!("../../assets/scenarios/denied-rights.yaml")),

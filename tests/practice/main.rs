@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must stop")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "these are names of our own making")]
 
+mod adopt;
 mod bad_world;
 mod behind_its_back;
 mod door;

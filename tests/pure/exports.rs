@@ -47,6 +47,34 @@ fn given_the_example_then_files_are_numbered_in_the_order_of_their_making() {
 }
 
 #[test]
+fn given_an_application_to_take_over_then_its_file_says_so_and_every_other_file_is_the_same() {
+    let files =
+        |answers: &gatewright::answers::Answers| export(&Parts::of(answers, &world::facts(28), &world::registered()).0);
+    let mut adopting = world::answers();
+    adopting.registration.adopt = Some(gatewright::answers::Adopt {
+        client_id: "7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90".parse().unwrap(),
+        rename: false,
+    });
+    let (made, adopted) = (files(&world::answers()), files(&adopting));
+    let differ: Vec<&str> = made
+        .iter()
+        .zip(&adopted)
+        .filter(|(made, adopted)| made != adopted)
+        .map(|(made, _)| made.name.as_str())
+        .collect();
+    assert_eq!(differ, ["020-configmap-gatewright-myapp.yaml", "030-entra-application.txt"]);
+    let application = &adopted[2].content;
+    for line in [
+        "takesOver: 7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90; what others have in it stays\n",
+        "displayName: stays as it is\n",
+        "signInAudience: stays as it is\n",
+        "requestedAccessTokenVersion: 2\n",
+    ] {
+        assert!(application.contains(line), "{application}");
+    }
+}
+
+#[test]
 fn given_a_secret_then_its_file_says_what_fills_it() {
     let files = export(&Parts::of(&world::answers(), &world::facts(28), &world::registered()).0);
     let secret = files.iter().find(|file| file.name.ends_with("secret-myapp-oauth2-proxy.yaml")).unwrap();

@@ -33,6 +33,7 @@ pub(crate) fn answers() -> Answers {
         },
         registration: Registration {
             tenant: None,
+            adopt: None,
             display_name: "myapp".parse().unwrap(),
             scope: "user_impersonation".parse().unwrap(),
             secret_lifetime: Lifetime::days(180),

@@ -1,6 +1,7 @@
 //! The table of keys agrees with itself, with the parser and with docs/answers.md.
 
 use crate::answers::{
+    Adopt,
     file::{parse, render},
     keys::{self, Absence, KEYS, Key, NOT_BUILT, SYNONYMS, Shape},
     writer::entries,
@@ -123,6 +124,10 @@ fn given_every_key_with_a_value_then_it_is_written_by_one_of_the_examples() {
     let mut existing = parse(EXISTING, "f").unwrap();
     let all_there = parse(ALL_THERE, "f").unwrap();
     existing.registration.tenant = Some("contoso.onmicrosoft.com".parse().unwrap());
+    existing.registration.adopt = Some(Adopt {
+        client_id: keys::at("registration.adopt.clientId").unwrap().example.parse().unwrap(),
+        rename: true,
+    });
     let written: Vec<&str> = [entries(&example), entries(&existing), entries(&all_there)]
         .concat()
         .into_iter()

@@ -166,6 +166,14 @@ const CHANGES: &[Change] = &[
     ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  secretName: TLS\n"),
     ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  secretName:\n"),
     ("  issuer:\n    kind: ClusterIssuer\n    name: letsencrypt-production\n  names: [\"*.cluster.example.com\"]\n", "  existing: tls-myapp\n"),
+    // adopting
+    ("  scope: user_impersonation", "  adopt: true"),
+    ("  scope: user_impersonation", "  adopt: {}"),
+    ("  scope: user_impersonation", "  adopt: {clientId: My app}"),
+    ("  scope: user_impersonation", "  adopt: {clientId: 00000000-0000-0000-0000-000000000000}"),
+    ("  scope: user_impersonation", "  adopt: {clientId: 7F6BD2A4-5A0C-4F0E-9D53-2C1F8A1B6E90}"),
+    ("  scope: user_impersonation", "  adopt: {appId: 7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90}"),
+    ("  scope: user_impersonation", "  clientId: 7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90"),
     // sessions and proxy
     ("docker.io/valkey/valkey:8.1", "docker.io/bitnami/redis:7.2"),
     ("docker.io/valkey/valkey:8.1", "docker.io/library/memcached:1"),
@@ -201,7 +209,6 @@ const CHANGES: &[Change] = &[
     ("hook: sidecar", "hook: side-car"),
     ("hook: sidecar", "hook: everywhere"),
     // not built
-    ("  scope: user_impersonation", "  adopt: true"),
     ("  scope: user_impersonation", "  federatedCredential: true"),
     ("  scope: user_impersonation", "  accessTokenVersion: 1"),
     ("  machines: true", "  groups: [admins]"),

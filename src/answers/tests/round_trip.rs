@@ -1,7 +1,7 @@
 //! What is written reads back, and the sample files are right.
 
 use crate::answers::{
-    Access, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
+    Access, Adopt, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
     PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
     file::{parse, render},
     names::{DnsName, Lifetime, Port},
@@ -160,13 +160,15 @@ fn registrations() -> impl Strategy<Value = Registration> {
     let display_name = name("\\PC{1,60}");
     (
         option::of(name("[a-z0-9]{1,9}\\.example")),
+        option::of((name("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), any::<bool>())),
         display_name,
         name("[a-zA-Z_][a-zA-Z0-9._-]{0,30}"),
         1_u64..=730,
         any::<bool>(),
     )
-        .prop_map(|(tenant, display_name, scope, days, assignment_required)| Registration {
+        .prop_map(|(tenant, adopt, display_name, scope, days, assignment_required)| Registration {
             tenant,
+            adopt: adopt.map(|(client_id, rename)| Adopt { client_id, rename }),
             display_name,
             scope,
             secret_lifetime: Lifetime::days(days),

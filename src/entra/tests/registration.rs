@@ -26,6 +26,8 @@ fn patch() -> ApplicationPatch {
         role: ("App.Access".to_owned(), Uuid::from_u128(2)),
         optional_claims: vec!["email".to_owned()],
         tags: vec!["gatewright".to_owned()],
+        adoption: None,
+        rename: false,
     };
     merge(&desired, None)
 }
@@ -94,6 +96,54 @@ async fn given_a_patch_that_cannot_make_an_application_when_upserted_then_it_onl
     let patch = ApplicationPatch { tags: Some(scopes(&["x"])), ..Default::default() };
     session.upsert_application(NAME, &patch).await.unwrap();
     assert!(!world.seen(&format!("PATCH {APP}"))[0].headers.contains_key("prefer"));
+}
+
+#[tokio::test]
+async fn given_an_application_to_take_over_when_adopted_then_it_gets_its_key_by_its_id_and_is_read_back_by_the_key() {
+    let world = World::start().await;
+    let session = world.session().await;
+    world.on("PATCH /v1.0/applications/object", [refuses(502, "", ""), nothing()]);
+    world.on(&format!("GET {APP}"), [not_found(), says(200, &app())]);
+    let patch = ApplicationPatch { unique_name: Some(NAME.to_owned()), ..Default::default() };
+    let adopted = session.adopt_application("object", NAME, &patch).await.unwrap();
+    assert_eq!(adopted.unique_name.as_deref(), Some(NAME));
+    let sent = world.seen("PATCH /v1.0/applications/object");
+    assert_eq!((sent.len(), sent[1].json()), (2, json!({"uniqueName": NAME})));
+    assert!(!sent[1].headers.contains_key("prefer"), "an adoption never makes an application");
+}
+
+#[tokio::test]
+async fn given_the_key_is_held_when_adopted_then_the_bin_is_named_or_the_refusal_is_told() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let patch = ApplicationPatch { unique_name: Some(NAME.to_owned()), ..Default::default() };
+    world.on("PATCH /v1.0/applications/object", [name_taken()]);
+    world.on(BIN, [says(200, &json!({"value": [{"id": "gone", "appId": "c", "uniqueName": NAME}]}))]);
+    let error = session.adopt_application("object", NAME, &patch).await.unwrap_err();
+    assert!(matches!(error, Error::SoftDeleted { .. }), "{error}");
+    world.on(BIN, [says(200, &json!({"value": []}))]);
+    let error = session.adopt_application("object", NAME, &patch).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("taking over the application object"), "{error}");
+}
+
+#[tokio::test]
+async fn given_an_application_of_others_when_it_is_looked_at_then_owners_and_consents_are_read_to_their_end() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let next = format!("{}v1.0/more", world.cloud().graph);
+    let owner = |name: &str| json!({"@odata.type": "#microsoft.graph.user", "id": name, "displayName": null});
+    let first = json!({"value": [owner("a")], "@odata.nextLink": next});
+    world.on("GET /v1.0/applications/object/owners", [says(200, &first)]);
+    world.on("GET /v1.0/more", [says(200, &json!({"value": [owner("b")]}))]);
+    let owners = session.owners("object").await.unwrap();
+    assert_eq!(owners.iter().map(|owner| owner.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    world.on(&format!("GET {GRANTS}"), [grant("Their.Scope")]);
+    assert_eq!(session.grants_on("sp").await.unwrap().len(), 2);
+    assert_eq!(world.seen(&format!("GET {GRANTS}"))[0].query, "$filter=resourceId eq 'sp'");
+    assert_eq!(session.application_of_client("client").await.unwrap(), None);
+    assert_eq!(world.seen("GET /v1.0/applications(appId='client')").len(), 1);
+    assert_eq!(world.writes(), 0);
 }
 
 #[tokio::test]

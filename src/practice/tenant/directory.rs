@@ -42,6 +42,9 @@ pub(super) struct Organization {
 pub(super) struct Application {
     pub(super) properties: Properties,
     pub(super) visible_from: Timestamp,
+    /// When it is found by a unique name that it was given later.
+    #[serde(default = "long_ago")]
+    pub(super) unique_name_visible_from: Timestamp,
     pub(super) deleted: Option<Timestamp>,
     pub(super) secrets: Vec<StoredSecret>,
     /// When each new scope or app role may be referred to, by its id.
@@ -112,6 +115,11 @@ pub(super) struct Group {
     pub(super) id: String,
     pub(super) display_name: String,
     pub(super) members: Vec<String>,
+}
+
+/// States of before there was such a moment have it behind them.
+fn long_ago() -> Timestamp {
+    Timestamp::UNIX_EPOCH
 }
 
 /// The text property of an object; absent and null are the empty text.

@@ -16,7 +16,9 @@ mod settings;
 mod sign_in;
 mod signing;
 
-pub use settings::{CredentialPolicy, DeviceSignIn, Replication, Rights, Settings};
+pub use settings::{
+    CredentialPolicy, DeviceSignIn, HandMadeApplication, HandMadeConsent, HandMadeSecret, Replication, Rights, Settings,
+};
 pub use signing::SigningError;
 
 use axum::Router;
@@ -110,6 +112,14 @@ pub enum TenantError {
         "the saved practice tenant has version {0}, this program knows version 1; `gatewright practice reset` starts a new one"
     )]
     Version(u32),
+    /// The scenario has an application that Graph would not take.
+    #[error("the application {client_id} of the scenario can't be put into the practice tenant: {cause}")]
+    HandMade {
+        /// Its client id.
+        client_id: String,
+        /// What Graph would say.
+        cause: String,
+    },
     /// No randomness.
     #[error(transparent)]
     Randomness(#[from] crate::secret::NoRandomness),
@@ -134,7 +144,7 @@ impl Tenant {
     fn with_keys(settings: Settings, keys: SigningKeys) -> Result<Self, TenantError> {
         let pipeline_secret = graph::new_secret_text()?;
         let directory = seed::directory(&pipeline_secret);
-        Ok(Self::from_parts(settings, directory, keys, pipeline_secret))
+        Self::from_parts(settings, directory, keys, pipeline_secret)
     }
 
     /// The tenant of an earlier [`Tenant::snapshot`]; settings are not part of a snapshot.
@@ -144,11 +154,17 @@ impl Tenant {
             return Err(TenantError::Version(saved.version));
         }
         let keys = SigningKeys::restore(saved.signing_keys)?;
-        Ok(Self::from_parts(settings, saved.directory, keys, saved.pipeline_secret))
+        Self::from_parts(settings, saved.directory, keys, saved.pipeline_secret)
     }
 
-    fn from_parts(settings: Settings, directory: Directory, keys: SigningKeys, pipeline_secret: String) -> Self {
-        let core = Core {
+    fn from_parts(
+        settings: Settings,
+        directory: Directory,
+        keys: SigningKeys,
+        pipeline_secret: String,
+    ) -> Result<Self, TenantError> {
+        let hand_made = settings.applications.clone();
+        let mut core = Core {
             settings,
             directory,
             keys,
@@ -162,8 +178,12 @@ impl Tenant {
             clock_ahead: SignedDuration::ZERO,
             changed: false,
         };
+        for application in hand_made {
+            let refused = |cause| TenantError::HandMade { client_id: application.client_id.clone(), cause };
+            graph::put_hand_made(&mut core, &application).map_err(refused)?;
+        }
         let (changes, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { core: Mutex::new(core), changes }) }
+        Ok(Self { shared: Arc::new(Shared { core: Mutex::new(core), changes }) })
     }
 
     /// The whole state. Client secrets are not in it, only what recognises them; the practice pipeline's own is.

@@ -79,7 +79,7 @@ pub(super) fn directory(pipeline_secret: &str) -> Directory {
     directory
 }
 
-fn fixed_id(name: &str) -> String {
+pub(super) fn fixed_id(name: &str) -> String {
     Uuid::new_v5(&TENANT_ID, name.as_bytes()).to_string()
 }
 
@@ -172,6 +172,7 @@ fn add_pipeline(directory: &mut Directory, secret: &str) {
     directory.applications.push(Application {
         properties,
         visible_from: Timestamp::UNIX_EPOCH,
+        unique_name_visible_from: Timestamp::UNIX_EPOCH,
         deleted: None,
         secrets: vec![StoredSecret { key_id, sha256: sha256(secret), works_from: Timestamp::UNIX_EPOCH, ends }],
         permissions_visible_from: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! How the practice tenant behaves: what a scenario may turn, as data.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Everything about the tenant that a scenario may change. It is not part of the saved state.
@@ -15,6 +16,52 @@ pub struct Settings {
     pub credentials: CredentialPolicy,
     /// Who approves a device code.
     pub device_sign_in: DeviceSignIn,
+    /// Applications that somebody registered by hand. Each is put there unless there is one of its client id.
+    pub applications: Vec<HandMadeApplication>,
+}
+
+/// An application that somebody registered by hand, before anybody came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandMadeApplication {
+    /// Its client id.
+    pub client_id: String,
+    /// Its properties, as Graph takes them.
+    pub application: Value,
+    /// Who owns it: user principal names.
+    #[serde(default)]
+    pub owners: Vec<String>,
+    /// Its client secrets.
+    #[serde(default)]
+    pub secrets: Vec<HandMadeSecret>,
+    /// The properties of its service principal; left out, it has none.
+    #[serde(default)]
+    pub service_principal: Option<Value>,
+    /// Consents for everybody.
+    #[serde(default)]
+    pub consents: Vec<HandMadeConsent>,
+}
+
+/// A client secret that opens nothing but the practice tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandMadeSecret {
+    /// How it is named.
+    pub display_name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Consent for everybody, between two service principals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandMadeConsent {
+    /// The client id of the client.
+    pub client: String,
+    /// The client id of what is used.
+    pub resource: String,
+    /// The scopes, parted by spaces.
+    pub scope: String,
 }
 
 /// What callers may do at most; a person's directory roles can only take away from this.

@@ -108,7 +108,10 @@ fn position(directory: &Directory, key: &Key) -> Result<Option<usize>, GraphErro
 /// Where the application is, once it has replicated.
 fn find(core: &Core, request: &Request<'_>, key: &Key) -> Result<usize, GraphError> {
     let at = position(&core.directory, key)?.ok_or_else(|| GraphError::not_found(&key.value))?;
-    let seen = core.directory.applications.get(at).is_some_and(|it| request.sees(core, it.visible_from));
+    let seen = core.directory.applications.get(at).is_some_and(|it| {
+        let by_new_name = key.property == "uniqueName" && !request.sees(core, it.unique_name_visible_from);
+        request.sees(core, it.visible_from) && !by_new_name
+    });
     if seen { Ok(at) } else { Err(GraphError::not_found(&key.value)) }
 }
 
@@ -168,6 +171,7 @@ fn create(core: &mut Core, request: &Request<'_>, body: Properties) -> Result<Re
     let mut application = Application {
         properties: properties.clone(),
         visible_from: after(request.now, core.settings.replication.object()),
+        unique_name_visible_from: request.now,
         deleted: None,
         secrets: Vec::new(),
         permissions_visible_from: BTreeMap::new(),
@@ -192,6 +196,10 @@ fn update(core: &mut Core, request: &Request<'_>, at: usize) -> Result<Reply, Gr
     application_rules::check(core, Some(at), &old, &mut changed.properties, request.now)?;
     credentials::keep_only_shown(&mut changed);
     note_new_permissions(core, request, &mut changed, &old);
+    if old.get("uniqueName").is_none_or(Value::is_null) {
+        // An index of its own: the object is found by its ids all the while.
+        changed.unique_name_visible_from = after(request.now, core.settings.replication.object());
+    }
     if let Some(place) = core.directory.applications.get_mut(at) {
         *place = changed;
         core.changed = true;

@@ -9,6 +9,7 @@ mod error;
 mod federated_credentials;
 mod filter;
 mod grants;
+mod hand_made;
 mod people;
 mod query;
 mod role_assignments;
@@ -18,6 +19,7 @@ mod shape;
 pub(super) use applications::new_application_properties;
 pub(super) use credentials::new_secret_text;
 pub(super) use grants::write_grant;
+pub(super) use hand_made::put as put_hand_made;
 pub(super) use service_principals::names as service_principal_names;
 
 use super::directory::{Properties, written};

@@ -137,6 +137,30 @@ async fn given_a_registered_application_when_a_change_breaks_a_rule_then_it_is_r
 }
 
 #[tokio::test]
+async fn given_a_scenario_with_an_application_made_by_hand_then_it_is_there_with_its_owner_and_its_secret_and_once() {
+    let settings = crate::practice::Scenario::named("application-to-adopt").unwrap().tenant;
+    let tenant = tenant_with(settings.clone());
+    let client_id = settings.applications[0].client_id.clone();
+    let graph = Graph::of_pipeline(&tenant).await;
+    let shown = graph.get(&format!("applications(appId='{client_id}')")).await.body;
+    assert_eq!((&shown["displayName"], &shown["uniqueName"]), (&json!("Legacy portal"), &json!(null)));
+    let owners = graph.get(&format!("applications/{}/owners", shown["id"].as_str().unwrap())).await;
+    assert_eq!(owners.body["value"][0]["userPrincipalName"], "dora@example.com", "{}", owners.text);
+    let secret = settings.applications[0].secrets[0].value.clone();
+    let scope = "https://localhost:28444/.default";
+    let token = super::own_token(&tenant, &client_id, &secret, scope).await;
+    assert_eq!(token.status, StatusCode::OK, "{}", token.text);
+
+    let restored = super::Tenant::restore(settings.clone(), &tenant.snapshot()).unwrap();
+    assert_eq!(restored.snapshot(), tenant.snapshot());
+    let mut wrong = settings;
+    wrong.applications[0].client_id = "00000000-0000-4000-8000-000000000001".to_owned();
+    wrong.applications[0].application["appRoles"][0]["description"] = json!("");
+    let refused = super::Tenant::restore(wrong, &tenant.snapshot()).err().unwrap().to_string();
+    assert!(refused.contains("'description'"), "{refused}");
+}
+
+#[tokio::test]
 async fn given_an_enabled_scope_when_it_is_disabled_first_then_it_can_be_removed() {
     let graph = Graph::of_pipeline(&prompt_tenant()).await;
     let app = graph.register("myapp").await;

@@ -46,6 +46,31 @@ async fn given_writes_that_reach_the_primary_when_a_fresh_application_is_written
 }
 
 #[tokio::test]
+async fn given_a_unique_name_that_is_set_later_then_it_is_found_by_it_after_a_moment_and_by_its_ids_all_the_while() {
+    let tenant = slow_tenant();
+    let graph = Graph::of_pipeline(&tenant).await;
+    let made = graph.post("applications", json!({"displayName": "by hand"})).await.body;
+    tenant.advance_clock(SignedDuration::from_secs(9));
+    let (by_id, by_name) =
+        (format!("applications/{}", made["id"].as_str().unwrap()), "applications(uniqueName='mine')");
+    assert_eq!(graph.patch(&by_id, json!({"uniqueName": "mine"})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(graph.get(by_name).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(graph.get(&by_id).await.body["uniqueName"], "mine");
+    tenant.advance_clock(SignedDuration::from_secs(9));
+    assert_eq!(graph.get(by_name).await.body["id"], made["id"]);
+    assert_eq!(graph.patch(&by_id, json!({"uniqueName": "mine", "tags": []})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(graph.get(by_name).await.body["id"], made["id"], "a later change does not hide it again");
+
+    let renamed = graph.patch(&by_id, json!({"uniqueName": "other"})).await;
+    assert_eq!(renamed.status, StatusCode::BAD_REQUEST, "{}", renamed.text);
+    let second = graph.post("applications", json!({"displayName": "by hand"})).await.body;
+    tenant.advance_clock(SignedDuration::from_secs(9));
+    let path = format!("applications/{}", second["id"].as_str().unwrap());
+    let taken = graph.patch(&path, json!({"uniqueName": "mine"})).await;
+    assert!(taken.text.contains("same value for property uniqueName"), "{}", taken.text);
+}
+
+#[tokio::test]
 async fn given_a_fresh_scope_when_the_registration_refers_to_it_at_once_then_it_is_refused() {
     let tenant = slow_tenant();
     let graph = Graph::of_pipeline(&tenant).await;
