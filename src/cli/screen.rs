@@ -32,7 +32,7 @@ impl Screen {
         if self.json {
             Events::to(Audience::new(Json(std::io::stdout())))
         } else {
-            Events::to(Audience::new(Plain::new(anstream::stderr(), style)))
+            Events::to(Audience::new(Plain::new(anstream::stderr(), style, columns)))
         }
     }
 
@@ -93,6 +93,14 @@ impl Screen {
     pub(super) fn is_interactive(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
+}
+
+/// How many columns standard error has; `None` when it is no terminal.
+fn columns() -> Option<usize> {
+    dialoguer::console::Term::stderr()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
+        .filter(|columns| *columns > 0)
 }
 
 /// What came of asking.

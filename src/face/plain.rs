@@ -25,13 +25,15 @@ pub enum Style {
 pub struct Plain<W> {
     writer: W,
     style: Style,
+    /// How many columns there are now; `None` where lines may have any length, as in a file.
+    columns: fn() -> Option<usize>,
     last_reasons: HashMap<PartId, String>,
 }
 
 impl<W: Write> Plain<W> {
-    /// A face that writes to `writer`, telling of plans in `style`.
-    pub fn new(writer: W, style: Style) -> Self {
-        Self { writer, style, last_reasons: HashMap::new() }
+    /// A face that writes to `writer`, telling of plans in `style`, in as many `columns` as there are.
+    pub fn new(writer: W, style: Style, columns: fn() -> Option<usize>) -> Self {
+        Self { writer, style, columns, last_reasons: HashMap::new() }
     }
 
     /// Repeats nothing: a waiting part is told of when it waits for something new.
@@ -46,6 +48,7 @@ impl<W: Write> Plain<W> {
 
 impl<W: Write + Send> Face for Plain<W> {
     fn show(&mut self, envelope: &Envelope) -> io::Result<()> {
+        let columns = (self.columns)();
         let text = match &envelope.event {
             // Tables and lists of files are results: they go to standard output, and not here.
             Event::Started { .. } | Event::Installed { .. } | Event::Written { .. } => return Ok(()),
@@ -55,23 +58,25 @@ impl<W: Write + Send> Face for Plain<W> {
                 let until = expires.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");
                 format!("To sign in, open {url} and enter the code {code} (good until {until}).\n")
             }
-            Event::Planned { steps, counts } => plan_text(steps, counts, self.style),
+            Event::Planned { steps, counts } => plan_text(steps, counts, self.style, columns),
             Event::Waiting { part, title, reason, elapsed_ms, budget_ms } => {
                 if !self.is_news(part, reason) {
                     return Ok(());
                 }
                 let times = format!("{} of {}", clock(*elapsed_ms), clock(*budget_ms));
-                row("waiting", title, &format!("{reason} ({times})"))
+                row("waiting", title, &format!("{reason} ({times})"), columns)
             }
+            // The plan has told what stays; that it stayed is no news.
+            Event::Ready { action: Action::Keep, elapsed_ms, .. } if *elapsed_ms < NOTABLE_MS => return Ok(()),
             Event::Ready { title, action, proof, elapsed_ms, .. } => {
-                ready_text(title, *action, proof.as_deref(), *elapsed_ms)
+                ready_text(title, *action, proof.as_deref(), *elapsed_ms, columns)
             }
-            Event::Proven { title, proof, .. } => row(&good("proven"), title, proof),
+            Event::Proven { title, proof, .. } => row(&good("proven"), title, proof, columns),
             Event::Failed { title, problem, .. } => {
-                format!("{}{}", row(&bad("failed"), title, ""), indented(&problem_text(problem)))
+                format!("{}{}", row(&bad("failed"), title, "", columns), indented(&problem_text(problem)))
             }
             Event::HandOver { title, hand_over, .. } => {
-                format!("{}{}", row("to do", title, ""), indented(&hand_over_text(hand_over)))
+                format!("{}{}", row("to do", title, "", columns), indented(&hand_over_text(hand_over)))
             }
             Event::Finished { outcome, counts, address, elapsed_ms } => {
                 finished_text(*outcome, counts, address.as_deref(), *elapsed_ms)
@@ -95,10 +100,10 @@ fn connected_text(event: &Event, practice: bool) -> String {
 }
 
 /// A plan: what would be done to which object, and how many of each.
-pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style) -> String {
+pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style, columns: Option<usize>) -> String {
     let mut text = format!("\n{} objects: {}\n", steps.len(), counts_text(counts));
     for step in steps {
-        text.push_str(&row(action_word(step.action), &step.title, ""));
+        text.push_str(&row(action_word(step.action), &step.title, "", columns));
         if style == Style::Full && !matches!(step.action, Action::Keep) {
             text.push_str(&indented(&format!("why: {}\n{}", step.why, coloured_diff(&step.diff))));
         }
@@ -155,7 +160,10 @@ fn action_word(action: Action) -> &'static str {
     }
 }
 
-fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u64) -> String {
+/// From when on it is worth telling how long something took that is only kept.
+const NOTABLE_MS: u64 = 1_000;
+
+fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u64, columns: Option<usize>) -> String {
     let word = match action {
         Action::Create => "created",
         Action::Update => "updated",
@@ -164,12 +172,12 @@ fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u6
         Action::Keep | Action::Blocked => "kept",
     };
     let mut note = proof.unwrap_or_default().to_owned();
-    if action != Action::Keep || elapsed_ms >= 1_000 {
+    if action != Action::Keep || elapsed_ms >= NOTABLE_MS {
         let pause = if note.is_empty() { "" } else { "  " };
         let _infallible = write!(note, "{pause}{}", seconds(elapsed_ms));
     }
     let word = if action == Action::Keep { word.to_owned() } else { good(word) };
-    row(&word, title, &note)
+    row(&word, title, &note, columns)
 }
 
 /// A problem in three lines: what was tried, what came back, what to do.
@@ -231,10 +239,47 @@ fn padding(word: &str) -> String {
     " ".repeat(WORD_WIDTH.saturating_sub(word.len()))
 }
 
-/// A word, a kind, a name and a note in columns. A word that carries colour brings its own padding.
-fn row(word: &str, title: &Title, note: &str) -> String {
-    let line = format!("  {word:WORD_WIDTH$} {:<22} {:<44} {note}", title.kind, title.name);
-    format!("{}\n", line.trim_end())
+const KIND_WIDTH: usize = 22;
+/// Where the name begins.
+const NAME_AT: usize = 2 + WORD_WIDTH + 1 + KIND_WIDTH + 1;
+/// How wide the name's column is where lines may have any length, and at least elsewhere.
+const NAME_WIDTHS: (usize, usize) = (44, 28);
+/// Room for a short note such as `ready  12.3 s`.
+const SHORT_NOTE: usize = 15;
+/// Where a note begins that has no room behind the name.
+const NOTE_AT: usize = 6;
+
+/// A word, a kind, a name and a note in columns. A word that carries colour brings its own padding. A note that has no room behind
+/// the name stands below it, between words.
+fn row(word: &str, title: &Title, note: &str, columns: Option<usize>) -> String {
+    let name_width = columns.map_or(NAME_WIDTHS.0, |columns| {
+        columns.saturating_sub(NAME_AT + SHORT_NOTE).clamp(NAME_WIDTHS.1, NAME_WIDTHS.0)
+    });
+    let head = format!("  {word:WORD_WIDTH$} {:<KIND_WIDTH$} {:<name_width$}", title.kind, title.name);
+    let used = NAME_AT + name_width.max(title.name.chars().count());
+    let Some(columns) = columns.filter(|columns| used + 1 + note.chars().count() > *columns) else {
+        return format!("{}\n", format!("{head} {note}").trim_end());
+    };
+    let below = wrapped(note, columns.saturating_sub(NOTE_AT));
+    below.iter().fold(format!("{}\n", head.trim_end()), |mut text, line| {
+        let _infallible = writeln!(text, "{:NOTE_AT$}{line}", "");
+        text
+    })
+}
+
+/// `text` in lines of at most `columns`, broken between words; a longer word is left whole.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn indented(text: &str) -> String {
@@ -251,4 +296,54 @@ fn seconds(milliseconds: u64) -> String {
 fn clock(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plain, Style, row};
+    use crate::{
+        blueprint::PartId,
+        engine::event::{Action, Envelope, Event, Title},
+        face::Face as _,
+    };
+
+    fn title() -> Title {
+        Title { kind: "AuthorizationPolicy".to_owned(), name: "myapp/myapp-oauth2-proxy".to_owned() }
+    }
+
+    #[test]
+    fn given_a_terminal_of_80_columns_then_a_short_note_stays_in_the_line_and_no_line_is_longer() {
+        let short = row("created", &title(), "ready  12.3 s", Some(80));
+        assert_eq!(short.lines().count(), 1, "{short}");
+        let reason = "0 of 1 pods are available; pod myapp-oauth2-proxy-prkgrrsr8j-tp4qf: container oauth2-proxy runs and is not \
+                      ready yet (0:01 of 5:00)";
+        for columns in [60, 80, 100, 140] {
+            let long = row("waiting", &title(), reason, Some(columns));
+            assert!(long.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{long}");
+            assert!(long.lines().count() > 1, "{long}");
+        }
+    }
+
+    #[test]
+    fn given_no_terminal_then_every_event_is_one_line() {
+        let long = row("waiting", &title(), &"word ".repeat(100), None);
+        assert_eq!(long.lines().count(), 1, "{long}");
+    }
+
+    #[test]
+    fn given_what_is_kept_then_it_is_not_told_twice() {
+        let mut screen = Vec::new();
+        let ready = |action| Envelope {
+            version: 1,
+            sequence: 1,
+            time: jiff::Timestamp::UNIX_EPOCH,
+            event: Event::Ready { part: PartId("x".to_owned()), title: title(), action, proof: None, elapsed_ms: 3 },
+        };
+        let mut face = Plain::new(&mut screen, Style::Brief, || None);
+        face.show(&ready(Action::Keep)).unwrap();
+        face.show(&ready(Action::Update)).unwrap();
+        let shown = String::from_utf8(screen).unwrap();
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+        assert!(shown.contains("updated"), "{shown}");
+    }
 }
