@@ -95,6 +95,7 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: Cancella
 impl Run<'_> {
     async fn waves(&mut self) -> Result<(), Stop> {
         self.make_values(is_random_alone)?;
+        self.put_missing_locks_back().await?;
         for wave in WAVES {
             self.wait_for_what_it_needs(wave).await?;
             match wave {
@@ -116,6 +117,27 @@ impl Run<'_> {
             }
         }
         self.remove_leftovers().await
+    }
+
+    /// Locks that are gone while routes are live come back before anything else is tried or waited for: the door may be open.
+    /// A lock that needs what is not known yet, such as the client id of a registration that is gone too, comes in its wave.
+    async fn put_missing_locks_back(&mut self) -> Result<(), Stop> {
+        let steps = &self.plan.steps;
+        let is_routed =
+            steps.iter().any(|step| step.part.wave == Wave::Routes && step.is_live() && step.action != Action::Delete);
+        // When the locks move to another place, those of the former one still hold.
+        let locks_move = steps.iter().any(|step| step.action == Action::Delete && step.is("AuthorizationPolicy"));
+        if !is_routed || locks_move {
+            return Ok(());
+        }
+        let is_missing = |step: &&Step| in_wave(step, Wave::Locks) && step.action == Action::Create;
+        let missing: Vec<(Step, Sent)> = steps
+            .iter()
+            .filter(is_missing)
+            .filter_map(|step| Some((step.clone(), Sent::Object(step.manifest()?.object.clone()))))
+            .filter(|(_, sent)| sent.is_known())
+            .collect();
+        self.send_side_by_side(missing).await
     }
 
     /// Values of Secrets are made before anything copies them or tells their fingerprint: of those Secrets whose values `can_be`.
@@ -181,7 +203,8 @@ impl Run<'_> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Interrupted);
         }
-        let steps: Vec<Step> = self.plan.steps.iter().filter(|step| in_wave(step, wave)).cloned().collect();
+        let is_to_do = |step: &&Step| in_wave(step, wave) && !self.done.contains_key(&step.part.id);
+        let steps: Vec<Step> = self.plan.steps.iter().filter(is_to_do).cloned().collect();
         let mut writes = Vec::new();
         for step in steps {
             match &step.part.body {
@@ -288,7 +311,15 @@ impl Run<'_> {
 
 impl Step {
     fn is_namespace(&self) -> bool {
-        self.manifest().is_some_and(|manifest| manifest.object.get("kind").is_some_and(|kind| kind == "Namespace"))
+        self.is("Namespace")
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.manifest().is_some_and(|manifest| manifest.object.get("kind").is_some_and(|of| of == kind))
+    }
+
+    fn is_live(&self) -> bool {
+        self.live_uid.is_some()
     }
 
     /// The object, for a step that is one.
@@ -312,6 +343,16 @@ fn in_wave(step: &Step, wave: Wave) -> bool {
 enum Sent {
     Object(serde_json::Value),
     MeshProvider(blueprint::MeshProvider),
+}
+
+impl Sent {
+    /// Whether nothing in it is still to become known.
+    fn is_known(&self) -> bool {
+        match self {
+            Self::Object(object) => !object.to_string().contains('‹'),
+            Self::MeshProvider(_) => true,
+        }
+    }
 }
 
 async fn send(
