@@ -85,8 +85,13 @@ pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Ans
         let label = record.pointer("/metadata/labels/gatewright.dev~1installation").and_then(Value::as_str);
         label.unwrap_or_default().to_owned()
     };
-    let names: Vec<String> = records.iter().map(name).collect();
-    let mut of_app = records.iter().filter(|record| app.is_none_or(|app| name(record) == app));
+    let full_name = |record: &Value| {
+        let namespace = record.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+        format!("{namespace}/{}", name(record))
+    };
+    let names: Vec<String> = records.iter().map(full_name).collect();
+    let is_asked_for = |record: &&Value| app.is_none_or(|app| name(record) == app || full_name(record) == app);
+    let mut of_app = records.iter().filter(is_asked_for);
     let (Some(record), None) = (of_app.next(), of_app.next()) else {
         let recorded = match (names.is_empty(), app) {
             (true, _) => "nothing is recorded in the cluster".to_owned(),
@@ -104,8 +109,9 @@ pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Ans
 
 fn about(answers: Answers, app: Option<&str>, origin: &str) -> Result<Answers, NoAnswers> {
     let found = answers.application.name.as_str();
+    let full_name = format!("{}/{found}", answers.application.namespace);
     match app {
-        Some(asked) if asked != found => Err(NoAnswers::AnotherApplication {
+        Some(asked) if asked != found && asked != full_name => Err(NoAnswers::AnotherApplication {
             origin: origin.to_owned(),
             found: found.to_owned(),
             asked: asked.to_owned(),

@@ -73,12 +73,12 @@ pub enum Ui {
 pub enum Command {
     /// Put sign-in in front of an application, the first time and for every later change
     Setup {
-        /// The application, where its answers are recorded already
+        /// The application, where its answers are recorded already; NAMESPACE/APP where there are several of the name
         app: Option<String>,
     },
     /// Show what setup would change; nothing is written
     Plan {
-        /// The application, where its answers are recorded already
+        /// The application, where its answers are recorded already; NAMESPACE/APP where there are several of the name
         app: Option<String>,
     },
     /// Write the objects as files, for kubectl or a repository; no secret is in them

@@ -165,12 +165,15 @@ async fn way(global: &Global) -> Result<Way, Problem> {
 #[cfg(feature = "practice")]
 async fn practice(scenario: &str) -> Result<Way, Problem> {
     use crate::practice::{Ground, GroundOptions, Scenario, StatePlace, Timings, usual_folder};
-    let unusable = |cause: String, kind| Problem {
+    let unusable = |cause: String, kind| {
+        Problem {
         tried: "start the practice ground".to_owned(),
         cause,
-        remedy: "`gatewright practice scenarios` lists the fault stories; `gatewright practice reset` starts over"
+        remedy: "`gatewright practice scenarios` lists the fault stories; its state is kept under XDG_STATE_HOME, else HOME, which must \
+                 be writable"
             .to_owned(),
         kind,
+    }
     };
     let scenario =
         Scenario::named(scenario).map_err(|error| unusable(error.to_string(), ProblemKind::UnusableAnswers))?;

@@ -31,6 +31,7 @@ fn given_an_installation_when_planned_without_a_file_then_its_recorded_answers_a
     world.set_up();
     let planned = world.run(&["plan", "myapp"]);
     assert_eq!(planned.code, Some(0), "{}", planned.stderr);
+    assert_eq!(world.run(&["plan", "myapp/myapp"]).code, Some(0));
     let unknown = world.run(&["plan", "another"]);
     assert_eq!(unknown.code, Some(64), "{}", unknown.stderr);
     assert!(unknown.stderr.contains("myapp"), "{}", unknown.stderr);
