@@ -7,9 +7,9 @@ use super::{
     secrets::Vault,
 };
 use crate::{
-    answers::{Answers, IssuerKind, Redis, Workload},
+    answers::{Answers, IssuerKind, Redis, Workload, file},
     blueprint::{self, Existing, Known, PartBody, SecretValue},
-    cluster::{DiscoverRequest, ObjectRef, RedisRequest},
+    cluster::{DiscoverRequest, Error, ObjectRef, RedisRequest},
     facts::{Facts, RegisteredFacts, TlsSecretFacts},
 };
 
@@ -28,12 +28,20 @@ pub struct Seen {
     pub(super) client_secret_at: (String, String),
 }
 
+impl Seen {
+    /// Whether a client secret has to be made: there is none, or the one there is no good any more.
+    pub(super) fn client_secret_is_to_be_made(&self) -> bool {
+        self.registration.usable_client_secret(&self.vault, &self.client_secret_at).is_none()
+    }
+}
+
 /// Looks at the cluster and the tenant. Writes nothing.
 pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result<Seen, Problem> {
     events.tell(Event::Looking { at: format!("cluster {}", target.cluster.context()) });
     let request = discover_request(answers);
     let cluster = target.cluster.discover(&request).await.map_err(|error| problem::discover(&error))?;
     let facts = Facts { cluster, tenant: target.session.tenant().clone() };
+    host_is_free(target, answers).await?;
     if let Some(at) = certificate_at(answers, &facts) {
         events.tell(Event::Looking { at });
     }
@@ -103,6 +111,25 @@ fn issuer_kind(kind: IssuerKind) -> &'static str {
         IssuerKind::ClusterIssuer => "ClusterIssuer",
         IssuerKind::Issuer => "Issuer",
     }
+}
+
+/// One host belongs to one installation: of two routes for it the gateway takes the older one, whatever the newer one says.
+async fn host_is_free(target: &Target, answers: &Answers) -> Result<(), Problem> {
+    let records = match target.cluster.installations().await {
+        Ok(records) => records,
+        Err(Error::Forbidden(right)) => {
+            tracing::info!(%right, "whether another installation has the host cannot be seen");
+            return Ok(());
+        }
+        Err(error) => return Err(problem::cluster("look at what is installed", &error)),
+    };
+    let ours = &answers.application;
+    let other = records
+        .iter()
+        .filter_map(|record| file::parse(record.pointer("/data/answers.yaml")?.as_str()?, "the record").ok())
+        .map(|recorded| recorded.application)
+        .find(|other| other.host == ours.host && (&other.namespace, &other.name) != (&ours.namespace, &ours.name));
+    other.map_or(Ok(()), |other| Err(problem::host_is_taken(&ours.host.to_string(), &other.name, &other.namespace)))
 }
 
 struct StoredSecrets {

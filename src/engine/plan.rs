@@ -101,7 +101,10 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
 
 async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem> {
     let found = match &part.body {
-        PartBody::Registration(wanted) => Found::from(registration::compare(wanted, seen)),
+        PartBody::Registration(wanted) => match seen.registration.problem_of(wanted) {
+            Some(problem) => blocked(problem.clone()),
+            None => Found::from(registration::compare(wanted, seen)),
+        },
         PartBody::MeshProvider(provider) => compare_mesh_provider(target, provider).await?,
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
     };
@@ -195,20 +198,23 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
         return Ok(Found { action: Action::Replace, diff, problem: None, live_uid });
     }
     let mut vault = seen.vault.clone();
-    if !vault.is_complete(manifest) {
-        return Ok(Found {
-            live_uid,
-            ..Found::from((Action::Update, diff::between(Some(&live), Some(&shown(manifest)))))
-        });
+    if seen.client_secret_is_to_be_made() {
+        vault.forget(&seen.client_secret_at);
     }
+    // What is still to be made is sent to the dry run too: whoever owns its field is known before anything is written.
+    let to_be_made = vault.stand_in_for_what_is_missing(manifest);
     let wanted = vault.fill(manifest).map_err(|error| problem::fill(&error))?;
     match fill_in::apply(&target.cluster, &wanted, Write::DryRun).await {
-        Ok(after) => {
-            let diff = diff::between(Some(&live), Some(&after));
+        Ok(mut after) => {
+            show_as_to_be_made(&mut after, &to_be_made);
+            let mut diff = diff::between(Some(&live), Some(&after));
             let owned = owned_fields(&live) == owned_fields(&after);
             // What is still to become known will have to be written, even where it is shown as unknown already.
             let settled = diff.is_empty() && owned && !consistency::has_unknowns(&wanted);
             let action = if settled { Action::Keep } else { Action::Update };
+            if diff.is_empty() && !owned {
+                "# no value changes, only that the fields are ours again\n".clone_into(&mut diff);
+            }
             Ok(Found { action, diff, problem: None, live_uid })
         }
         Err(cluster::Error::Invalid { ref causes, .. })
@@ -228,13 +234,23 @@ fn blocked(problem: Problem) -> Found {
     Found { action: Action::Blocked, diff: String::new(), problem: Some(problem), live_uid: None }
 }
 
+/// What a plan shows in the place of a value that is still to be made.
+const TO_BE_MADE: &str = "‹made when it is applied›";
+
+fn show_as_to_be_made(secret: &mut Value, keys: &[String]) {
+    let Some(data) = secret.get_mut("data").and_then(Value::as_object_mut) else { return };
+    for key in keys {
+        data.insert(key.clone(), TO_BE_MADE.into());
+    }
+}
+
 /// The object with the names of its secret keys, and no values.
 fn shown(manifest: &Manifest) -> Value {
     let mut object = manifest.object.clone();
     if !manifest.secrets.is_empty()
         && let Some(fields) = object.as_object_mut()
     {
-        let keys = manifest.secrets.keys().map(|key| (key.clone(), Value::from("‹made when it is applied›")));
+        let keys = manifest.secrets.keys().map(|key| (key.clone(), Value::from(TO_BE_MADE)));
         fields.insert("data".to_owned(), Value::Object(keys.collect()));
     }
     object

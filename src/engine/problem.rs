@@ -18,7 +18,9 @@ pub(super) fn cluster(tried: &str, error: &cluster::Error) -> Problem {
             ProblemKind::NotPermitted,
         ),
         cluster::Error::Conflict { .. } => (
-            "ask the owner to leave the field to us, or change the answer; nothing is taken by force".to_owned(),
+            "ask the owner to leave the field to us, or change the answer; nothing is taken by force. Was it an edit by hand? \
+             Delete the object, and run again: it is made anew"
+                .to_owned(),
             ProblemKind::Failed,
         ),
         cluster::Error::NotServed { install, .. } => ((*install).to_owned(), ProblemKind::Failed),
@@ -57,6 +59,32 @@ pub fn impossible(reasons: &Impossible) -> Problem {
         cause: reasons.to_string(),
         remedy: "change the answers, or what the cluster lacks, and run again; nothing has been changed".to_owned(),
         kind: ProblemKind::UnusableAnswers,
+    }
+}
+
+/// The host belongs to another installation.
+pub(super) fn host_is_taken(
+    host: &str,
+    application: &impl std::fmt::Display,
+    namespace: &impl std::fmt::Display,
+) -> Problem {
+    Problem {
+        tried: format!("give the host {host} to the application"),
+        cause: format!("it belongs to the installation of {application} in namespace {namespace}"),
+        remedy: "choose another host; an application that moves to another namespace has to be taken down in the former one first"
+            .to_owned(),
+        kind: ProblemKind::UnusableAnswers,
+    }
+}
+
+/// Another run works on the same installation.
+pub(super) fn another_run(secret: &str) -> Problem {
+    Problem {
+        tried: format!("store the new client secret in Secret {secret}"),
+        cause: "it has got another client secret since the plan was made: somebody else is setting up the same installation"
+            .to_owned(),
+        remedy: "wait for the other run to end, and run again".to_owned(),
+        kind: ProblemKind::Failed,
     }
 }
 

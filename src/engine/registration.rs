@@ -4,7 +4,7 @@ use super::{
     Seen, Target, adoption,
     apply::{Run, Stop},
     diff,
-    event::{Action, Event, HandOver, Problem},
+    event::{Action, Event, HandOver, Problem, milliseconds},
     fill_in,
     plan::Step,
     problem,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     answers::Adopt,
     blueprint::{GrantResource, Known, Part, PartBody, RegistrationPart, SecretValue},
-    cluster::Write,
+    cluster::{self, ObjectRef, Write},
     entra::{
         self, Application, ApplicationPatch, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal,
         Session, expose, merge, merge_service_principal,
@@ -21,6 +21,7 @@ use crate::{
     facts::RegisteredFacts,
     secret::Secret,
 };
+use serde_json::Value;
 use std::time::Instant;
 
 /// The registration as it is live, and what it should be.
@@ -36,6 +37,8 @@ pub(super) struct Live {
     /// The app role that the application is to hold itself.
     pub(super) own_role: Option<String>,
     pub(super) application: Option<Application>,
+    /// Why none can be made: one in the tenant's bin still has our name.
+    pub(super) in_the_bin: Option<Problem>,
     pub(super) principal: Option<ServicePrincipal>,
     pub(super) graph: Option<ServicePrincipal>,
     pub(super) grants: Vec<Grant>,
@@ -48,6 +51,11 @@ impl Live {
     /// The application, once there is one.
     pub(super) fn application(&self) -> Option<&Application> {
         self.application.as_ref()
+    }
+
+    /// What stands in the way of `part`.
+    pub(super) fn problem_of(&self, part: &RegistrationPart) -> Option<&Problem> {
+        matches!(part, RegistrationPart::Application { .. }).then_some(self.in_the_bin.as_ref()).flatten()
     }
 
     /// The client secret that our Secret holds, if Entra still knows it and it has not expired.
@@ -129,7 +137,13 @@ pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Proble
         None => known,
         Some(adopt) => Some(adoption::find(session, adopt.client_id.as_str(), &live, known).await?),
     };
-    let Some(application) = &live.application else { return Ok(live) };
+    let Some(application) = &live.application else {
+        // What may not be seen counts as not there: trying to make one tells whether it is.
+        if let Err(error @ Error::SoftDeleted { .. }) = session.is_not_in_the_bin(&live.unique_name).await {
+            live.in_the_bin = Some(problem::entra("plan the registration", &error));
+        }
+        return Ok(live);
+    };
     let read = |error| problem::entra("read the service principal", &error);
     let (principal, graph) =
         tokio::try_join!(session.service_principal(&application.app_id), session.service_principal(GRAPH_APP_ID))
@@ -175,6 +189,7 @@ fn wanted(parts: &[Part]) -> Live {
         consents: Vec::new(),
         own_role: None,
         application: None,
+        in_the_bin: None,
         principal: None,
         graph: None,
         grants: Vec::new(),
@@ -350,7 +365,15 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
 fn observed(run: &Run<'_>, step: &Step, started: Instant) -> Session {
     let (events, part, title) = (run.events.clone(), step.part.id.clone(), step.title.clone());
     run.target.session.observed_by(move |reason| {
-        events.waiting(&part, &title, reason.to_string(), started, super::budget::ENTRA);
+        // One budget on the screen: that of the wait itself, where it has one, and else that of all of Entra.
+        let (waited, budget) = reason.clock().unwrap_or_else(|| (started.elapsed(), super::budget::ENTRA));
+        events.tell(Event::Waiting {
+            part: part.clone(),
+            title: title.clone(),
+            reason: reason.to_string(),
+            elapsed_ms: milliseconds(waited),
+            budget_ms: milliseconds(budget),
+        });
     })
 }
 
@@ -524,11 +547,18 @@ async fn client_secret(
 ) -> Result<Done, StepError> {
     let application = registered(run)?;
     let at = run.plan.seen.client_secret_at.clone();
+    let key_id_before = run.plan.seen.vault.key_id(&at.0).map(str::to_owned);
     if action == Action::Create {
         let new = asked_again(|| session.add_password(&application.id, display_name, expires)).await?;
         let new = NewClientSecret { value: new.secret, key_id: new.key_id, expires: new.expires };
         run.plan.seen.vault.replace_client_secret(&at.0, &at.1, &new);
-        keep(run).await?;
+        if let Err(error) = keep(run, key_id_before.as_deref()).await {
+            // Nobody will ever use it. If it stays, the next run removes it as an orphan.
+            if let Some(key_id) = run.plan.seen.vault.key_id(&at.0) {
+                let _the_other_run_may_have = session.remove_password(&application.id, key_id).await;
+            }
+            return Err(error);
+        }
     }
     let Some((key_id, value)) = run.plan.seen.vault.client_secret(&at.0, &at.1) else {
         return Err(StepError::Problem(problem::gone("read the client secret back from its Secret")));
@@ -538,14 +568,43 @@ async fn client_secret(
     let scope = format!("{}/.default", session.tenant().cloud.graph.as_str().trim_end_matches('/'));
     session.wait_for_token(&application.app_id, &value, &scope, None).await?;
     if action != Action::Keep {
+        // What is not in the Secret is about to be removed: it had better be ours that is.
+        if held(run, &at.0).await?.1.as_deref() != Some(&key_id) {
+            return Err(StepError::Problem(problem::another_run(&at.0)));
+        }
         remove_orphans(run, session, &key_id).await?;
     }
     let until = run.plan.seen.vault.client_secret_expires(&at.0).map(|until| format!(", good until {until}"));
     Ok(Done::Proven(action, Some(format!("a token came back for it{}", until.unwrap_or_default()))))
 }
 
-/// Writes the Secret that holds the client secret.
-async fn keep(run: &mut Run<'_>) -> Result<(), StepError> {
+/// The Secret `name` as it is now, and the key id of the client secret it holds.
+async fn held(run: &Run<'_>, name: &str) -> Result<(Option<Value>, Option<String>), StepError> {
+    let reference = ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        namespace: Some(run.plan.answers.application.namespace.to_string()),
+        name: name.to_owned(),
+    };
+    let tried = format!("read Secret {name}");
+    let live = run.target.cluster.get(&reference).await;
+    let live = live.map_err(|error| StepError::Problem(problem::cluster(&tried, &error)))?;
+    let mut vault = Vault::default();
+    if let Some(live) = &live {
+        vault.remember(live);
+    }
+    let key_id = vault.key_id(name).map(str::to_owned);
+    Ok((live, key_id))
+}
+
+/// Writes the Secret that holds the client secret, unless somebody else did so since it held `key_id_before`: of two runs at once
+/// one must not remove, as nobody's, what the other one has just put there.
+async fn keep(run: &mut Run<'_>, key_id_before: Option<&str>) -> Result<(), StepError> {
+    let name = run.plan.seen.client_secret_at.0.clone();
+    let (live, key_id_now) = held(run, &name).await?;
+    if key_id_now.as_deref() != key_id_before {
+        return Err(StepError::Problem(problem::another_run(&name)));
+    }
     let holds_it = |step: &&mut Step| {
         step.manifest()
             .is_some_and(|manifest| manifest.secrets.values().any(|value| *value == SecretValue::ClientSecret))
@@ -554,10 +613,17 @@ async fn keep(run: &mut Run<'_>) -> Result<(), StepError> {
         return Err(StepError::Problem(problem::gone("write the Secret for the client secret")));
     };
     let Some(manifest) = step.manifest().cloned() else { return Ok(()) };
-    let object = run.plan.seen.vault.fill(&manifest).map_err(|error| StepError::Problem(problem::fill(&error)))?;
+    let mut object = run.plan.seen.vault.fill(&manifest).map_err(|error| StepError::Problem(problem::fill(&error)))?;
+    let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion"));
+    if let (Some(version), Some(metadata)) = (version, object.get_mut("metadata").and_then(Value::as_object_mut)) {
+        metadata.insert("resourceVersion".to_owned(), version.clone());
+    }
     let tried = format!("apply {} {}", step.title.kind, step.title.name);
     let applied = fill_in::apply(&run.target.cluster, &object, Write::ForReal).await;
-    applied.map_err(|error| StepError::Problem(problem::cluster(&tried, &error)))?;
+    applied.map_err(|error| match error {
+        cluster::Error::Stale { .. } => StepError::Problem(problem::another_run(&name)),
+        error => StepError::Problem(problem::cluster(&tried, &error)),
+    })?;
     // Its wave finds it written.
     let action = std::mem::replace(&mut step.action, Action::Keep);
     run.written_early.insert(step.part.id.clone(), action);

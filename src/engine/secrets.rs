@@ -99,6 +99,29 @@ impl Vault {
         self.stored.get(name)?.annotations.get(EXPIRES_ANNOTATION)?.parse().ok()
     }
 
+    /// The key id of the client secret that Secret `name` holds, whether it is any good or not.
+    pub(super) fn key_id(&self, name: &str) -> Option<&str> {
+        self.stored.get(name)?.annotations.get(KEY_ID_ANNOTATION).map(String::as_str)
+    }
+
+    /// Forgets the client secret `at` a Secret's name and the key in it.
+    pub(super) fn forget(&mut self, at: &(String, String)) {
+        if let Some(stored) = self.stored.get_mut(&at.0) {
+            stored.values.remove(&at.1);
+        }
+    }
+
+    /// Gives every key of `manifest` that has no value yet one that stands in for it, and tells which.
+    pub(super) fn stand_in_for_what_is_missing(&mut self, manifest: &Manifest) -> Vec<String> {
+        let name = manifest_name(manifest);
+        let missing: Vec<String> = manifest.secrets.keys().filter(|key| !self.holds(name, key)).cloned().collect();
+        for key in &missing {
+            let stored = self.stored.entry(name.to_owned()).or_default();
+            stored.values.insert(key.clone(), Secret::new("stands in for a value that is still to be made"));
+        }
+        missing
+    }
+
     /// Puts a new client secret in the place of the one that Secret `name` holds under `key`.
     pub(super) fn replace_client_secret(&mut self, name: &str, key: &str, new: &NewClientSecret) {
         let stored = self.stored.entry(name.to_owned()).or_default();

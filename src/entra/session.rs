@@ -129,11 +129,7 @@ impl Session {
 
     /// The name is taken: by one in the bin, or by the one that our own first try made and that is not found yet.
     async fn application_of_the_same_name(&self, unique_name: &str, answer: super::Answer) -> Result<(), Error> {
-        if let Some(deleted) = self.deleted_application(unique_name).await? {
-            let url = self.rest.url(&format!("directory/deletedItems/{}", deleted.id));
-            let doing = format!("creating the application `{unique_name}`");
-            return Err(Error::SoftDeleted { doing, deleted: Box::new(deleted), url });
-        }
+        self.is_not_in_the_bin(unique_name).await?;
         match self.application_just_written(&by_unique_name(unique_name), unique_name).await {
             Ok(_) => Ok(()),
             Err(Error::NotReplicated { doing, .. }) => Err(Error::Refused { doing, answer }),
@@ -214,6 +210,14 @@ impl Session {
     pub async fn delete_application(&self, object_id: &str) -> Result<(), Error> {
         let path = format!("applications/{}", encode(object_id));
         self.gone(Ask::delete(path, format!("deleting the application {object_id}"))).await
+    }
+
+    /// Fails with [`Error::SoftDeleted`] when an application in the bin holds `unique_name`, so that none can be made.
+    pub async fn is_not_in_the_bin(&self, unique_name: &str) -> Result<(), Error> {
+        let Some(deleted) = self.deleted_application(unique_name).await? else { return Ok(()) };
+        let url = self.rest.url(&format!("directory/deletedItems/{}", deleted.id));
+        let doing = format!("creating the application `{unique_name}`");
+        Err(Error::SoftDeleted { doing, deleted: Box::new(deleted), url })
     }
 
     /// The application in the bin that still holds `unique_name`.

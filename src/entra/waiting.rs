@@ -90,13 +90,20 @@ impl fmt::Display for WaitReason {
             Self::Outage { doing, cause, pause } => {
                 write!(formatter, "{doing}: no answer at present ({cause}), next try in {} s", seconds_up(*pause))
             }
-            Self::Replicating { doing, answer, waited, budget } => write!(
-                formatter,
-                "{doing}: Entra does not know it everywhere yet ({}), {} of at most {} s",
-                answer.code,
-                waited.as_secs(),
-                budget.as_secs()
-            ),
+            // How long it has waited and may wait is for the face to show: it has a place of its own for that.
+            Self::Replicating { doing, answer, .. } => {
+                write!(formatter, "{doing}: Entra does not know it everywhere yet ({})", answer.code)
+            }
+        }
+    }
+}
+
+impl WaitReason {
+    /// How long it has waited and how long it may, where this reason has a budget of its own.
+    pub fn clock(&self) -> Option<(Duration, Duration)> {
+        match self {
+            Self::Replicating { waited, budget, .. } => Some((*waited, *budget)),
+            Self::Throttled { .. } | Self::Outage { .. } => None,
         }
     }
 }
