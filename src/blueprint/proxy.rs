@@ -116,7 +116,6 @@ fn container(context: &Context<'_>) -> Container {
         image: Some(context.answers.proxy.image.to_string()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // Its last words are told when it does not start; neither program writes a termination message of its own.
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         args: Some(vec![format!("--config={CONFIG_FOLDER}/{}", proxy_config::CONFIG_KEY)]),
         env: Some(vec![
             pods::secret_variable("OAUTH2_PROXY_CLIENT_SECRET", &names.proxy, CLIENT_SECRET_KEY),

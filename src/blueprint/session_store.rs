@@ -163,7 +163,6 @@ fn container(context: &Context<'_>, image: &ImageReference) -> Container {
         image: Some(image.to_string()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // Its last words are told when it does not start; neither program writes a termination message of its own.
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         command: Some(shell(START)),
         env: Some(vec![pods::secret_variable("REDIS_PASSWORD", &context.names.store, PASSWORD_KEY)]),
         ports: Some(vec![ContainerPort {
