@@ -280,6 +280,41 @@ pub enum PasswordFacts {
     Present,
 }
 
+/// A namespace that an application could be put into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamespaceSummary {
+    /// Its name.
+    pub name: String,
+    /// Whether its pods get sidecars.
+    pub injection: Injection,
+}
+
+/// A Service that an application could be behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceSummary {
+    /// Its name.
+    pub name: String,
+    /// The ports it offers.
+    pub ports: Vec<u16>,
+    /// Whether it says which pods are behind it.
+    pub has_selector: bool,
+    /// How many pods that are, and how many of them have a sidecar.
+    pub pods: u16,
+    /// See `pods`.
+    pub pods_with_sidecar: u16,
+}
+
+/// An ingress gateway that could carry the traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GatewaySummary {
+    /// The namespace of its Service and its pods.
+    pub namespace: String,
+    /// Its Service.
+    pub service: String,
+    /// Where the world reaches it, once it has an address.
+    pub address: Option<String>,
+}
+
 /// What the tenant is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TenantFacts {

@@ -13,5 +13,7 @@ pub mod face;
 pub mod facts;
 #[cfg(feature = "practice")]
 pub mod practice;
+pub mod prompts;
 pub mod secret;
 pub mod tls;
+pub mod wizard;

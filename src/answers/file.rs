@@ -12,6 +12,7 @@ use super::{
 };
 
 pub use super::writer::render;
+pub(crate) use super::writer::{Value, entries, render_entries};
 
 /// Reads answers; `origin` names the text in messages, such as `gatewright.yaml`.
 pub fn parse(text: &str, origin: &str) -> Result<Answers, Mistakes> {

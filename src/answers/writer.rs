@@ -11,7 +11,7 @@ const WIDTH: usize = 110;
 
 /// What stands behind a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// A text, to be quoted where YAML needs it.
     Text(String),
     /// A number, a length of time, `true` or `false`: never quoted.
@@ -21,7 +21,7 @@ pub(super) enum Value {
 }
 
 /// Every answer by its key, in the order of the table; what a person left open is not there.
-pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
+pub(crate) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
     let text = |text: &dyn ToString| Value::Text(text.to_string());
     let bare = |bare: &dyn ToString| Value::Bare(bare.to_string());
     let Answers { application, registration, access, certificate, sessions, proxy, hook, gateway } = answers;
@@ -92,13 +92,17 @@ pub(super) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
 
 /// Writes the answers as a commented file that reads back as the same answers.
 pub fn render(answers: &Answers) -> String {
-    let entries = entries(answers);
+    render_entries(&entries(answers))
+}
+
+/// Writes answers that may be incomplete, or wrong: what is not among them is commented out.
+pub(crate) fn render_entries(entries: &[(&'static str, Value)]) -> String {
     let mut file = String::from(
         "# Answers for Gatewright: what was decided, one key a decision, and never a secret.\n\
          # A line in `# key: value` form is off; take the `# ` away to turn it on.\n",
     );
     for key in KEYS {
-        write_key(&mut file, key, &entries);
+        write_key(&mut file, key, entries);
     }
     file
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Where answers are looked for when none are named.
-const DEFAULT_FILE: &str = "gatewright.yaml";
+pub(super) const DEFAULT_FILE: &str = "gatewright.yaml";
 
 /// What is read of a file at most: an answers file has a few thousand bytes.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -47,11 +47,13 @@ pub(super) enum NoAnswers {
     },
     /// Nothing is named and nothing is recorded.
     #[error(
-        "there are no answers: no --answers FILE, no ./{DEFAULT_FILE}, and {recorded}\nassets/answers/example.yaml is a file to start from."
+        "there are no answers: no --answers FILE, no ./{DEFAULT_FILE}, and {recorded}\n`gatewright setup` on a terminal asks for them; assets/answers/example.yaml is a file to start from."
     )]
     None {
         /// What was recorded instead.
         recorded: String,
+        /// Whether an application that is not recorded is meant, so that it can be asked about.
+        is_new: bool,
     },
     /// The recorded ones can't be asked for.
     #[error("the recorded answers cannot be read: {0}")]
@@ -100,7 +102,9 @@ pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Ans
             }
             (false, None) => format!("several applications are recorded, name one: {}", names.join(", ")),
         };
-        return Err(NoAnswers::None { recorded });
+        let is_new = names.is_empty()
+            || app.is_some_and(|app| !app.contains('/') && !records.iter().any(|record| name(record) == app));
+        return Err(NoAnswers::None { recorded, is_new });
     };
     let origin = format!("the recorded answers of {}", name(record));
     let text = record.pointer("/data/answers.yaml").and_then(Value::as_str).unwrap_or_default();

@@ -24,7 +24,7 @@ pub(super) async fn unless_interrupted<T>(
     reading: impl Future<Output = Result<T, Exit>>,
 ) -> Result<T, Exit> {
     cancel.run_until_cancelled(reading).await.unwrap_or_else(|| {
-        say("\nInterrupted. Nothing has been changed.");
+        say("\nInterrupted. Nothing has been changed. The same command begins again.");
         Err(Exit::Interrupted)
     })
 }

@@ -9,6 +9,7 @@ mod interruption;
 mod logging;
 #[cfg(feature = "practice")]
 mod practice;
+mod questions;
 mod screen;
 mod setup;
 mod status;

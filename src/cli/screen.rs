@@ -89,6 +89,11 @@ impl Screen {
         }
     }
 
+    /// Whether somebody is there to be asked for answers.
+    pub(super) fn may_ask(self) -> bool {
+        !self.yes && !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
     /// Whether somebody is there to follow a device code.
     pub(super) fn is_interactive(self) -> bool {
         !self.json && std::io::stderr().is_terminal()

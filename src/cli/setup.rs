@@ -5,6 +5,7 @@ use super::{
     answers::{NoAnswers, of_a_file, recorded},
     connection::Connection,
     interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
+    questions,
     screen::{Confirmation, Screen, say},
 };
 use crate::{
@@ -17,11 +18,14 @@ use crate::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// What `setup` is called where it is said what cannot go on.
+const SETUP: &str = "setup";
+
 /// Puts sign-in in front of an application, the first time and for every later change.
 pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
     let events = screen.events(Style::Brief);
     let cancel = cancelled_by_signals();
-    let looking = planned(global, screen, &events, app, "setup");
+    let looking = planned(global, screen, &events, app, SETUP);
     let (connection, plan) = match unless_interrupted(&cancel, looking).await {
         Ok(planned) => planned,
         Err(exit) => return exit,
@@ -53,7 +57,7 @@ async fn carry_out(
             Confirmation::NobodyToAsk => {
                 let nobody =
                     "Nothing has been changed: there is nobody to confirm the plan.\nRun on a terminal, or pass --yes.";
-                return screen.refusal(events, "setup", nobody, ProblemKind::UnusableAnswers);
+                return screen.refusal(events, SETUP, nobody, ProblemKind::UnusableAnswers);
             }
         }
     }
@@ -130,17 +134,24 @@ pub(super) async fn connected(
     let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
     let opened = Connection::open(global, screen, events, tenant).await;
     let connection = opened.map_err(|problem| screen.problem(events, doing, problem))?;
+    let may_ask = doing == SETUP && screen.may_ask();
     let answers = match of_a_file {
-        Some(answers) => answers,
+        Some(answers) => Ok(answers),
+        // Without a file: the recorded answers, as they are or as a person changes them, or those that a person gives.
         None => match recorded(&connection.target.cluster, app).await {
-            Ok(answers) => answers,
-            Err(error) => {
-                connection.close().await;
-                return Err(refused(&error));
-            }
+            Ok(answers) if may_ask => questions::answers(&connection, app, Some(answers)).await,
+            Ok(answers) => Ok(answers),
+            Err(NoAnswers::None { is_new: true, .. }) if may_ask => questions::answers(&connection, app, None).await,
+            Err(error) => Err(refused(&error)),
         },
     };
-    Ok((connection, answers))
+    match answers {
+        Ok(answers) => Ok((connection, answers)),
+        Err(exit) => {
+            connection.close().await;
+            Err(exit)
+        }
+    }
 }
 
 fn kind(error: &NoAnswers) -> ProblemKind {

@@ -5,6 +5,7 @@ mod discover;
 mod error;
 mod fields;
 mod kinds;
+mod listing;
 mod live;
 pub mod mesh_config;
 mod objects;

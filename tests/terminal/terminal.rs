@@ -19,6 +19,8 @@ pub(crate) struct Terminal {
     reader: Option<JoinHandle<()>>,
     bytes: Arc<Mutex<Vec<u8>>>,
     home: Arc<tempfile::TempDir>,
+    /// How much of what was shown has been waited for.
+    seen: usize,
 }
 
 impl Terminal {
@@ -35,6 +37,12 @@ impl Terminal {
     /// Another run in the same home.
     pub(crate) fn run_again(&self, arguments: &[&str]) -> Self {
         Self::start(arguments, 80, 24, Arc::clone(&self.home), |_| {})
+    }
+
+    /// The screen size does not matter to it, and neither does anybody watching: runs to its end and tells exit code and output.
+    pub(crate) fn run_to_its_end(&self, arguments: &[&str]) -> (u32, String) {
+        let mut run = self.run_again(arguments);
+        (run.end(), run.everything())
     }
 
     fn start(
@@ -66,7 +74,7 @@ impl Terminal {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { child, master: Some(pair.master), writer: Some(writer), reader: Some(reader), bytes, home }
+        Self { child, master: Some(pair.master), writer: Some(writer), reader: Some(reader), bytes, home, seen: 0 }
     }
 
     /// Sends keys.
@@ -74,6 +82,44 @@ impl Terminal {
         let writer = self.writer.as_mut().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
+    }
+
+    /// Writes a line.
+    pub(crate) fn write_line(&mut self, line: &str) {
+        self.press(line);
+        self.press("\r");
+    }
+
+    /// Waits until `text` is shown after everything that was waited for like this before.
+    pub(crate) fn wait_for_news(&mut self, text: &str) {
+        let began = Instant::now();
+        loop {
+            let shown = self.everything();
+            if let Some(at) = shown.get(self.seen..).and_then(|news| news.find(text)) {
+                self.seen += at + text.len();
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{text:?} never came:\n{shown}");
+            assert!(
+                self.child.try_wait().unwrap().is_none() || self.everything() != shown,
+                "it ended before {text:?}:\n{shown}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until a line is waited for.
+    pub(crate) fn wait_for_prompt(&mut self) {
+        let began = Instant::now();
+        while !self.everything().ends_with(": ") {
+            assert!(began.elapsed() < PATIENCE, "no prompt came:\n{}", self.everything());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
     }
 
     /// Waits until `text` has been shown.

@@ -54,12 +54,14 @@ pub(super) async fn find(cluster: &Cluster, chosen: Option<&(String, String)>) -
 
 /// Gateways of every kind of installation carry the label `istio`: `ingressgateway`, `aks-istio-ingressgateway-external`.
 /// East-west and egress gateways carry it too.
+pub(in crate::cluster) fn is_ingress(service: &Value) -> bool {
+    service.label("istio").is_some_and(|label| label.contains("ingress"))
+        && !service.texts("/spec/selector").is_empty()
+        && service.text("/spec/clusterIP") != Some("None")
+}
+
 fn only(mut services: Vec<Value>) -> Result<Value, DiscoverError> {
-    services.retain(|service| {
-        service.label("istio").is_some_and(|label| label.contains("ingress"))
-            && !service.texts("/spec/selector").is_empty()
-            && service.text("/spec/clusterIP") != Some("None")
-    });
+    services.retain(is_ingress);
     match (services.pop(), services.as_slice()) {
         (None, _) => Err(DiscoverError::NoGateway),
         (Some(only), []) => Ok(only),
@@ -106,7 +108,7 @@ fn own((key, value): (&String, &String)) -> (String, String) {
     (key.clone(), value.clone())
 }
 
-fn address(service: &Value) -> Option<String> {
+pub(in crate::cluster) fn address(service: &Value) -> Option<String> {
     let balancer = service.entries("/status/loadBalancer/ingress").iter();
     let mut given = balancer.filter_map(|ingress| ingress.text("/ip").or_else(|| ingress.text("/hostname")));
     let external = service.entries("/spec/externalIPs").first().and_then(Value::as_str);

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::Value;
 
-const GROUP: &str = "cert-manager.io";
+pub(in crate::cluster) const GROUP: &str = "cert-manager.io";
 
 /// Every issuer usable from `namespace`, by kind and name. Who may not list them still sees the one they named.
 pub(super) async fn find(
@@ -55,7 +55,7 @@ async fn one(
     cluster.get(&object).await
 }
 
-fn facts(issuer: &Value) -> IssuerFacts {
+pub(in crate::cluster) fn facts(issuer: &Value) -> IssuerFacts {
     IssuerFacts {
         kind: issuer.text("/kind").unwrap_or_default().to_owned(),
         name: issuer.name().to_owned(),

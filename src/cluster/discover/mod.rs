@@ -1,8 +1,8 @@
 //! Discovery: what the blueprint must know of the cluster, read side by side.
 
 mod application;
-mod gateway;
-mod issuers;
+pub(super) mod gateway;
+pub(super) mod issuers;
 mod istio;
 mod policies;
 mod redis;
@@ -201,18 +201,21 @@ fn namespace_facts(request: &DiscoverRequest, namespace: Option<&Value>) -> Name
     if ours {
         return NamespaceFacts::Ours;
     }
-    // An explicit `disabled` wins over a revision (Istio's injection webhook).
-    let injection = match namespace.label("istio-injection") {
+    NamespaceFacts::Foreign { injection: injection(namespace) }
+}
+
+/// What a namespace says of sidecars. An explicit `disabled` wins over a revision (Istio's injection webhook).
+pub(super) fn injection(namespace: &Value) -> Injection {
+    match namespace.label("istio-injection") {
         Some("enabled") => Injection::On,
         Some(_) => Injection::Off,
         None if namespace.label("istio.io/rev").is_some() => Injection::On,
         None => Injection::Unsaid,
-    };
-    NamespaceFacts::Foreign { injection }
+    }
 }
 
 /// Lists a kind in the best version served; nothing, when it is not served at all.
-async fn list_served(
+pub(super) async fn list_served(
     cluster: &Cluster,
     served: &ServedApis,
     group: &str,

@@ -1,0 +1,546 @@
+//! Every question as a row of data. A face shows rows; it never knows a question by name.
+
+use super::draft::OPEN;
+
+/// A part of the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Which tenant, which gateway.
+    Connect,
+    /// What is protected, and where.
+    Application,
+    /// How it is known in Entra.
+    Registration,
+    /// What it offers, and who gets in.
+    Access,
+    /// Who signs its certificate.
+    Certificate,
+    /// How long sessions live, and where.
+    Sessions,
+    /// Where sign-in is enforced.
+    Hook,
+    /// All of it, before anything is done.
+    Review,
+}
+
+impl Step {
+    /// The steps, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Application,
+        Self::Registration,
+        Self::Access,
+        Self::Certificate,
+        Self::Sessions,
+        Self::Hook,
+        Self::Review,
+    ];
+
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Application => "Application",
+            Self::Registration => "Registration",
+            Self::Access => "Scope and consent",
+            Self::Certificate => "Certificate",
+            Self::Sessions => "Sessions",
+            Self::Hook => "Sign-in hook",
+            Self::Review => "Review",
+        }
+    }
+}
+
+/// How a question is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One line of text.
+    Text,
+    /// Yes or no.
+    YesNo,
+    /// Several texts.
+    List,
+    /// One of the choices that facts offer; `free` where something that is not among them may be written too.
+    Choice {
+        /// Where the choices come from.
+        of: Choices,
+        /// Whether something else may be written.
+        free: bool,
+    },
+}
+
+/// Where choices come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choices {
+    /// Whatever tenant is signed in to, or the one that is now.
+    Tenants,
+    /// The cluster's ingress gateways.
+    Gateways,
+    /// To deploy the application, or to protect one that is there.
+    Workloads,
+    /// The cluster's namespaces, and the application's own.
+    Namespaces,
+    /// The Services of the application's namespace.
+    Services,
+    /// The ports of the chosen Service.
+    Ports,
+    /// The claims that can hold an address.
+    EmailClaims,
+    /// A store of our own, or one that is there.
+    Stores,
+    /// An issuer, or a Secret that is there.
+    Certificates,
+    /// The issuers that can sign in the gateway's namespace.
+    Issuers,
+    /// The application's sidecar or the gateway.
+    Hooks,
+}
+
+/// What is proposed to whoever has not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proposal {
+    /// Nothing: only the person can know.
+    Nothing,
+    /// This.
+    Fixed(&'static str),
+    /// What was answered to that question.
+    AnswerTo(&'static str),
+    /// The domain of the host's organisation: `example.com` for `myapp.cluster.example.com`.
+    DomainOfHost,
+    /// A wildcard beside the host where the issuer signs wildcards, else the host.
+    NamesForHost,
+    /// The first of the choices that can work.
+    FirstThatWorks,
+}
+
+/// When a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// Where that question was answered like this.
+    Answered(&'static str, &'static str),
+    /// Where both of these were answered like this.
+    Both((&'static str, &'static str), (&'static str, &'static str)),
+    /// Where it is not plain which gateway is meant.
+    GatewayUnclear,
+}
+
+/// A question.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its name: the answers file's key, where it is about one.
+    pub id: &'static str,
+    /// The step it belongs to.
+    pub step: Step,
+    /// What is asked, in one short line.
+    pub prompt: &'static str,
+    /// Why it matters, for somebody who has never done this.
+    pub help: &'static str,
+    /// How it is answered.
+    pub kind: Kind,
+    /// What is proposed.
+    pub proposal: Proposal,
+    /// The questions whose answers this one rests on: when one of them changes, this is asked again.
+    pub depends_on: &'static [&'static str],
+    /// When it is asked.
+    pub when: When,
+}
+
+/// The question about how the application gets into the cluster; its answers are [`DEPLOY`] and [`SERVICE`].
+pub const WORKLOAD: &str = "application.workload";
+/// The application is deployed by us.
+pub const DEPLOY: &str = "deploy";
+/// The application is there already, behind a Service.
+pub const SERVICE: &str = "service";
+/// The question about where the certificate comes from; its answers are [`ISSUED`] and [`THERE`].
+pub const CERTIFICATE: &str = "certificate.source";
+/// An issuer signs it.
+pub const ISSUED: &str = "issuer";
+/// It is there already, in a Secret.
+pub const THERE: &str = "secret";
+/// The question about where sessions are kept; its answers are [`OWN_STORE`] and [`REDIS`].
+pub const STORE: &str = "sessions.store";
+/// In a Valkey that is made.
+pub const OWN_STORE: &str = "valkey";
+/// In a Redis or Valkey that is there already.
+pub const REDIS: &str = "redis";
+/// The question whether the details of sessions and proxy stay as they are.
+pub const KEEP_DETAILS: &str = "sessions.details";
+
+const fn question(id: &'static str, step: Step, kind: Kind, prompt: &'static str, help: &'static str) -> Question {
+    Question { id, step, prompt, help, kind, proposal: Proposal::Nothing, depends_on: &[], when: When::Always }
+}
+
+impl Question {
+    const fn proposing(mut self, proposal: Proposal) -> Self {
+        self.proposal = proposal;
+        self
+    }
+
+    const fn after(mut self, depends_on: &'static [&'static str]) -> Self {
+        self.depends_on = depends_on;
+        self
+    }
+
+    const fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
+    }
+}
+
+const fn choice(of: Choices) -> Kind {
+    Kind::Choice { of, free: false }
+}
+
+const fn choice_or_text(of: Choices) -> Kind {
+    Kind::Choice { of, free: true }
+}
+
+const TO_DEPLOY: When = When::Answered(WORKLOAD, DEPLOY);
+const IS_THERE: When = When::Answered(WORKLOAD, SERVICE);
+const TO_ISSUE: When = When::Answered(CERTIFICATE, ISSUED);
+const IN_REDIS: When = When::Answered(STORE, REDIS);
+const IN_DETAIL: When = When::Answered(KEEP_DETAILS, "false");
+
+/// The question called `id`.
+pub fn at(id: &str) -> Option<&'static Question> {
+    QUESTIONS.iter().find(|question| question.id == id)
+}
+
+/// All questions, in the order in which they are asked: a question comes after everything it depends on.
+pub static QUESTIONS: &[Question] = &[
+    question(
+        "registration.tenant",
+        Step::Connect,
+        choice(Choices::Tenants),
+        "Which tenant do the answers name?",
+        "The application is registered in the tenant you are signed in to. If the answers name it, a later run that is \
+         signed in elsewhere asks for that tenant instead of registering the application a second time in another one. To \
+         register in another tenant, stop and start again with --tenant.",
+    )
+    .proposing(Proposal::Fixed(OPEN)),
+    question(
+        "gateway",
+        Step::Connect,
+        choice_or_text(Choices::Gateways),
+        "Which ingress gateway carries the traffic?",
+        "Sign-in is put in front of one application behind one gateway. Certificates are read from the gateway's own \
+         namespace, so everything about TLS follows from this. Write NAMESPACE/SERVICE for one that is not listed; - takes the only one there is.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .when(When::GatewayUnclear),
+    question(
+        "application.name",
+        Step::Application,
+        Kind::Text,
+        "What is the application called?",
+        "Everything that is made carries this name, in the cluster and in Entra, and later runs find it by it. At most 40 \
+         lower-case letters, digits and `-`, a letter first, such as myapp.",
+    ),
+    question(
+        WORKLOAD,
+        Step::Application,
+        choice(Choices::Workloads),
+        "Is it in the cluster already?",
+        "An application that is there already is left as it is: you name the Service in front of it. Otherwise a \
+         Deployment and a Service are made from a container image.",
+    )
+    .proposing(Proposal::Fixed(DEPLOY)),
+    question(
+        "application.namespace",
+        Step::Application,
+        choice_or_text(Choices::Namespaces),
+        "Which namespace does it live in?",
+        "The sign-in proxy and the session store live beside the application. A namespace that is not there is made, with \
+         sidecars injected; one that is there keeps its labels.",
+    )
+    .proposing(Proposal::AnswerTo("application.name"))
+    .after(&["application.name", WORKLOAD]),
+    question(
+        "application.service.name",
+        Step::Application,
+        choice_or_text(Choices::Services),
+        "Which Service is in front of it?",
+        "The locks are put on the pods that this Service selects. A Service without a selector says nothing of its pods, \
+         so none could be locked.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&["application.name", "application.namespace"])
+    .when(IS_THERE),
+    question(
+        "application.service.port",
+        Step::Application,
+        choice_or_text(Choices::Ports),
+        "Which port of the Service?",
+        "The port of the Service, not of the container; it must speak plain HTTP, the mesh encrypts it.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&["application.service.name"])
+    .when(IS_THERE),
+    question(
+        "application.deploy.image",
+        Step::Application,
+        Kind::Text,
+        "Which container image?",
+        "With its tag or digest, so that the same answers always deploy the same thing, such as \
+         docker.io/path/to/myapp:sometag.",
+    )
+    .when(TO_DEPLOY),
+    question(
+        "application.deploy.containerPort",
+        Step::Application,
+        Kind::Text,
+        "Which port does the container listen on?",
+        "It must speak plain HTTP: the sidecar beside it encrypts what leaves the pod.",
+    )
+    .proposing(Proposal::Fixed("80"))
+    .when(TO_DEPLOY),
+    question(
+        "application.deploy.servicePort",
+        Step::Application,
+        Kind::Text,
+        "Which port does its Service offer?",
+        "The port by which others in the cluster reach it. People never see it: they use 443 of the gateway.",
+    )
+    .proposing(Proposal::Fixed("8000"))
+    .when(TO_DEPLOY),
+    question(
+        "application.deploy.replicas",
+        Step::Application,
+        Kind::Text,
+        "How many pods?",
+        "Sign-in does not care: sessions are kept outside of the application.",
+    )
+    .proposing(Proposal::Fixed("1"))
+    .when(TO_DEPLOY),
+    question(
+        "application.host",
+        Step::Application,
+        Kind::Text,
+        "Which host name do people type?",
+        "The name alone, such as myapp.cluster.example.com, without https:// and without a path. The certificate must cover \
+         it, Entra sends people back to it after sign-in, and its DNS must lead to the gateway.",
+    ),
+    question(
+        "registration.displayName",
+        Step::Registration,
+        Kind::Text,
+        "What do people see it called when they sign in?",
+        "It is shown on the consent page and in the portal. Another registration may have the same: ours is found by a \
+         unique name of its own.",
+    )
+    .proposing(Proposal::AnswerTo("application.name"))
+    .after(&["application.name"]),
+    question(
+        "registration.secretLifetime",
+        Step::Registration,
+        Kind::Text,
+        "How long does its client secret live?",
+        "The sign-in proxy proves itself to Entra with it. It is kept in the cluster alone and must be rotated before it \
+         ends. From 1d to 730d.",
+    )
+    .proposing(Proposal::Fixed("180d")),
+    question(
+        "registration.assignmentRequired",
+        Step::Registration,
+        Kind::YesNo,
+        "Must people be assigned in the portal before they may sign in?",
+        "Yes: Entra itself turns away everyone who is not assigned, and somebody has to assign them. No: everyone of the \
+         tenant gets a token, and the addresses asked for next decide who gets in.",
+    )
+    .proposing(Proposal::Fixed("false")),
+    question(
+        "registration.scope",
+        Step::Access,
+        Kind::Text,
+        "Which scope does it expose?",
+        "Other applications ask for api://CLIENT_ID/SCOPE to call this one for a person. The consent that sign-in needs is \
+         granted here if you may grant it; otherwise you get the link to hand to an administrator.",
+    )
+    .proposing(Proposal::Fixed("user_impersonation")),
+    question(
+        "access.emailDomains",
+        Step::Access,
+        Kind::List,
+        "Which mail domains get in?",
+        "People whose address ends in one of these, separated by commas, such as example.com. None lets in everyone the \
+         tenant gives a token to, guests included.",
+    )
+    .proposing(Proposal::DomainOfHost)
+    .after(&["application.host"]),
+    question(
+        "access.emailClaim",
+        Step::Access,
+        choice(Choices::EmailClaims),
+        "Which claim holds the address?",
+        "The token lock compares this claim. An account without a mailbox has no email claim and stays out; \
+         preferred_username is always there, but an administrator can change it to anything.",
+    )
+    .proposing(Proposal::Fixed("email")),
+    question(
+        "access.machines",
+        Step::Access,
+        Kind::YesNo,
+        "May applications get in too, with client_credentials?",
+        "Only those that are given the role App.Access: nobody has it until you assign it. No keeps every application out.",
+    )
+    .proposing(Proposal::Fixed("true")),
+    question(
+        CERTIFICATE,
+        Step::Certificate,
+        choice(Choices::Certificates),
+        "Where does the certificate come from?",
+        "An issuer of cert-manager signs one and renews it. A certificate that somebody keeps in a TLS Secret already is used as \
+         it is, and nobody but them renews it.",
+    )
+    .proposing(Proposal::Fixed(ISSUED)),
+    question(
+        "certificate.issuer",
+        Step::Certificate,
+        choice_or_text(Choices::Issuers),
+        "Which issuer signs the certificate?",
+        "cert-manager asks it for the certificate that the gateway shows. The gateway reads TLS secrets only from its own \
+         namespace, so the certificate lives there and not beside the application. Write ClusterIssuer/NAME or Issuer/NAME \
+         for one that is not listed.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&["gateway"])
+    .when(TO_ISSUE),
+    question(
+        "certificate.names",
+        Step::Certificate,
+        Kind::List,
+        "Which names are on it?",
+        "One of them must cover the host. A wildcard stands for exactly one label, keeps the host's name out of public logs, \
+         and needs an issuer that proves domains over DNS.",
+    )
+    .proposing(Proposal::NamesForHost)
+    .after(&["application.host", "certificate.issuer"])
+    .when(TO_ISSUE),
+    question(
+        "certificate.secretName",
+        Step::Certificate,
+        Kind::Text,
+        "What is its Secret called?",
+        "A Secret of type kubernetes.io/tls in the gateway's own namespace, where alone the gateway reads. The plan says whether \
+         it is there, still valid, and for the host.",
+    )
+    .after(&["gateway"])
+    .when(When::Answered(CERTIFICATE, THERE)),
+    question(
+        STORE,
+        Step::Sessions,
+        choice(Choices::Stores),
+        "Where are sessions kept?",
+        "Entra's tokens are too long for cookies, so the sign-in proxy keeps sessions in a Valkey or Redis. One beside the \
+         application is made and locked to the proxy; when it restarts, people sign in again.",
+    )
+    .proposing(Proposal::Fixed(OWN_STORE)),
+    question(
+        "sessions.redis.address",
+        Step::Sessions,
+        Kind::Text,
+        "What is its address?",
+        "Host and port, such as redis.cache.svc:6379 for a Service in this cluster. With rediss:// before it, it speaks TLS, as \
+         Azure's do; without, what leaves the mesh is not encrypted.",
+    )
+    .after(&["application.namespace"])
+    .when(IN_REDIS),
+    question(
+        "sessions.redis.username",
+        Step::Sessions,
+        Kind::Text,
+        "Who signs in to it?",
+        "A user of that Redis; - takes the one called default.",
+    )
+    .proposing(Proposal::Fixed(OPEN))
+    .when(IN_REDIS),
+    question(
+        "sessions.redis.passwordFrom.secret",
+        Step::Sessions,
+        Kind::Text,
+        "Which Secret holds its password?",
+        "A Secret in the application's namespace. The password itself is never asked for and never goes into the answers.",
+    )
+    .after(&["application.name", "application.namespace"])
+    .when(IN_REDIS),
+    question(
+        "sessions.redis.passwordFrom.key",
+        Step::Sessions,
+        Kind::Text,
+        "Which key of that Secret?",
+        "When its value changes, the next setup replaces the pods that read it.",
+    )
+    .proposing(Proposal::Fixed("password"))
+    .when(IN_REDIS),
+    question(
+        KEEP_DETAILS,
+        Step::Sessions,
+        Kind::YesNo,
+        "Leave sessions and the sign-in proxy like that?",
+        "What is shown suits most; no asks for each of it.",
+    )
+    .proposing(Proposal::Fixed("true")),
+    question(
+        "proxy.sessionLifetime",
+        Step::Sessions,
+        Kind::Text,
+        "How long does a session live at most?",
+        "Then people sign in again. Up to 90d, as long as Entra's own refresh tokens live.",
+    )
+    .proposing(Proposal::Fixed("7d"))
+    .after(&[KEEP_DETAILS])
+    .when(IN_DETAIL),
+    question(
+        "proxy.sessionRefresh",
+        Step::Sessions,
+        Kind::Text,
+        "How often are its tokens renewed?",
+        "Entra's tokens live an hour and an expired one is refused, so less than 1h. Somebody who is locked out in Entra is \
+         out here after this long.",
+    )
+    .proposing(Proposal::Fixed("55m"))
+    .after(&[KEEP_DETAILS, "proxy.sessionLifetime"])
+    .when(IN_DETAIL),
+    question(
+        "sessions.image",
+        Step::Sessions,
+        Kind::Text,
+        "Which image keeps the sessions?",
+        "The official Valkey or Redis, with its tag; your own mirror of it where the cluster reaches no other.",
+    )
+    .proposing(Proposal::Fixed("docker.io/valkey/valkey:8.1"))
+    .after(&[KEEP_DETAILS])
+    .when(When::Both((KEEP_DETAILS, "false"), (STORE, OWN_STORE))),
+    question(
+        "proxy.image",
+        Step::Sessions,
+        Kind::Text,
+        "Which image of oauth2-proxy?",
+        "Its tag decides which settings it is given; 7.15.2 is the oldest without known ways around sign-in.",
+    )
+    .proposing(Proposal::Fixed("quay.io/oauth2-proxy/oauth2-proxy:v7.15.3"))
+    .after(&[KEEP_DETAILS])
+    .when(IN_DETAIL),
+    question(
+        "proxy.replicas",
+        Step::Sessions,
+        Kind::Text,
+        "How many sign-in proxies?",
+        "While none is ready nobody gets in; two let one of them restart unnoticed.",
+    )
+    .proposing(Proposal::Fixed("1"))
+    .after(&[KEEP_DETAILS])
+    .when(IN_DETAIL),
+    question(
+        "hook",
+        Step::Hook,
+        choice(Choices::Hooks),
+        "Where is sign-in enforced?",
+        "In the application's own sidecar every road to it passes sign-in, also from inside the cluster. At the gateway only \
+         what comes through the gateway does; it is for an application without a sidecar.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&[WORKLOAD, "application.namespace", "application.service.name", "gateway"]),
+];

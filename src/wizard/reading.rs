@@ -1,0 +1,59 @@
+//! What a person wrote, as an answer.
+
+use super::{Choice, Given, Kind, Question, Wizard, unusable};
+use crate::answers::names::Unusable;
+
+impl Wizard {
+    /// Reads a line as an answer to `question`. A choice may be written as its number in the list, counted from 1, or as itself.
+    /// Nothing written takes what is proposed.
+    pub fn read(&self, question: &Question, line: &str) -> Result<Given, Unusable> {
+        let text = line.trim();
+        if text.is_empty() {
+            let nothing = || unusable("nothing is proposed here", "write an answer, or `?` for help");
+            return self.proposal(question).ok_or_else(nothing);
+        }
+        match question.kind {
+            Kind::Text => Ok(Given::text(text)),
+            Kind::YesNo => yes_or_no(text),
+            Kind::List => Ok(list(text)),
+            Kind::Choice { free, .. } => chosen(&self.choices(question), text, free),
+        }
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<Given, Unusable> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "true" => Ok(Given::text("true")),
+        "n" | "no" | "false" => Ok(Given::text("false")),
+        _ => Err(unusable("that is neither yes nor no", "write `yes` or `no`")),
+    }
+}
+
+/// Several texts with commas or spaces between them; `none` and `-` for no text at all.
+fn list(text: &str) -> Given {
+    if matches!(text.to_ascii_lowercase().as_str(), "none" | "-") {
+        return Given::List(Vec::new());
+    }
+    let items = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|item| !item.is_empty());
+    Given::List(items.map(|item| item.trim_matches(['"', '\'']).to_owned()).collect())
+}
+
+fn chosen(choices: &[Choice], text: &str, free: bool) -> Result<Given, Unusable> {
+    // `letsencrypt` for `ClusterIssuer/letsencrypt`, where that is plain.
+    let ends_so = |choice: &&Choice| choice.value.rsplit_once('/').is_some_and(|(_, name)| name == text);
+    let mut by_name = choices.iter().filter(ends_so);
+    let named = match (by_name.next(), by_name.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    };
+    let number = text.parse::<usize>().ok().and_then(|number| choices.get(number.checked_sub(1)?));
+    let found = choices.iter().find(|choice| choice.value == text).or(named).or(number);
+    match found {
+        Some(choice) => Ok(Given::text(&choice.value)),
+        None if free => Ok(Given::text(text)),
+        None => Err(unusable(
+            "that is none of the choices",
+            format!("write a number from 1 to {}, or one of them as it stands there", choices.len()),
+        )),
+    }
+}
