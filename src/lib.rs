@@ -16,4 +16,5 @@ pub mod practice;
 pub mod prompts;
 pub mod secret;
 pub mod tls;
+pub mod tui;
 pub mod wizard;

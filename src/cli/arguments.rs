@@ -35,7 +35,7 @@ pub struct Global {
     /// Apply without asking
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// How to show things; auto is plain for now
+    /// How to show things; auto is the full screen for `setup` with an answers file on a terminal, else plain lines
     #[arg(long, global = true, value_enum, default_value_t = Ui::Auto)]
     pub ui: Ui,
     /// The kubeconfig context
@@ -60,7 +60,7 @@ pub struct Global {
 pub enum Ui {
     /// The best the terminal can do.
     Auto,
-    /// The full screen (not built yet).
+    /// The full screen, for `setup`.
     Tui,
     /// Plain lines.
     Plain,

@@ -1,9 +1,6 @@
 //! What a command works on: a cluster and a tenant, for real or on the practice ground.
 
-use super::{
-    Global,
-    screen::{Screen, say},
-};
+use super::{Global, screen::Screen};
 use crate::{
     cluster::{self, Cluster},
     engine::{
@@ -90,16 +87,29 @@ impl Connection {
         self.place.close().await;
     }
 
-    /// Tells how to try what was just set up.
-    pub(super) fn say_how_to_try(&self) {
-        let next = if self.place.is_practice() {
-            "Next: `gatewright practice` serves this ground, and says how to reach it with a browser, curl, kubectl and az.\n\
-             Then: `gatewright plan --practice` (nothing would change), `gatewright status --practice`."
+    /// What to run next, each with what it is good for.
+    pub(super) fn next_commands(&self) -> [(&'static str, &'static str); 3] {
+        if self.place.is_practice() {
+            [
+                ("gatewright practice", "serve this ground, for a browser, curl, kubectl and az"),
+                ("gatewright plan --practice", "see that nothing would change"),
+                ("gatewright status --practice", "every installation, one line each"),
+            ]
         } else {
-            "Next: `gatewright plan` (nothing would change), `gatewright status`, `gatewright export DIR`."
-        };
-        say(next);
+            [
+                ("gatewright plan", "see that nothing would change"),
+                ("gatewright status", "every installation, one line each"),
+                ("gatewright export DIR", "the objects as files, for a repository"),
+            ]
+        }
     }
+}
+
+/// Commands and what they are good for, as lines.
+pub(super) fn commands_text(commands: &[(&str, &str)]) -> String {
+    let room = commands.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let lines = commands.iter().map(|(command, good_for)| format!("  {command:room$}   {good_for}\n"));
+    std::iter::once("Next:\n".to_owned()).chain(lines).collect()
 }
 
 impl Place {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// Why the files could not be written.
 #[derive(Debug, thiserror::Error)]
-enum NotWritten {
+pub(super) enum NotWritten {
     #[error("{}: {cause}; name a folder that can be written", path.display())]
     Unwritable { path: PathBuf, cause: std::io::Error },
     #[error("{} holds {found}, which is not of an earlier export; name a new or empty folder", path.display())]
@@ -63,7 +63,8 @@ fn tell(screen: Screen, events: &Events, written: &[PathBuf]) -> Exit {
     result(&paths.join("\n"))
 }
 
-fn write(directory: &Path, files: &[blueprint::ExportFile]) -> Result<(), NotWritten> {
+/// Writes `files` into `directory`, in place of those of an earlier export.
+pub(super) fn write(directory: &Path, files: &[blueprint::ExportFile]) -> Result<(), NotWritten> {
     let unwritable = |path: &Path| {
         let path = path.to_owned();
         move |cause| NotWritten::Unwritable { path, cause }

@@ -101,7 +101,7 @@ impl Screen {
 }
 
 /// How many columns standard error has; `None` when it is no terminal.
-fn columns() -> Option<usize> {
+pub(super) fn columns() -> Option<usize> {
     dialoguer::console::Term::stderr()
         .size_checked()
         .map(|(_, columns)| usize::from(columns))

@@ -3,7 +3,8 @@
 use super::{
     Exit, Global,
     answers::{NoAnswers, of_a_file, recorded},
-    connection::Connection,
+    connection::{Connection, commands_text},
+    full_screen,
     interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
     questions,
     screen::{Confirmation, Screen, say},
@@ -23,6 +24,9 @@ const SETUP: &str = "setup";
 
 /// Puts sign-in in front of an application, the first time and for every later change.
 pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) -> Exit {
+    if full_screen::is_wanted(global) {
+        return full_screen::setup(global, screen, app).await;
+    }
     let events = screen.events(Style::Brief);
     let cancel = cancelled_by_signals();
     let looking = planned(global, screen, &events, app, SETUP);
@@ -64,7 +68,7 @@ async fn carry_out(
     let applying = engine::apply(&connection.target, plan, events.clone(), cancel.clone());
     let outcome = finishing_what_has_begun(&cancel, applying).await;
     if matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver) && !screen.is_json() {
-        connection.say_how_to_try();
+        say(&commands_text(&connection.next_commands()));
     }
     Exit::from(outcome)
 }
@@ -154,7 +158,8 @@ pub(super) async fn connected(
     }
 }
 
-fn kind(error: &NoAnswers) -> ProblemKind {
+/// What kind of problem it is that there are no answers.
+pub(super) fn kind(error: &NoAnswers) -> ProblemKind {
     match error {
         NoAnswers::Cluster(error) if error.lacks_right().is_some() => ProblemKind::NotPermitted,
         NoAnswers::Cluster(_) => ProblemKind::Failed,

@@ -2,8 +2,11 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must stop")]
 
+mod full_screen;
 mod questions;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod window;
 
 use terminal::Terminal;
 
@@ -11,7 +14,7 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/examp
 
 #[test]
 fn given_a_terminal_when_setup_asks_and_is_told_yes_then_it_goes_through() {
-    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE], 80, 24);
+    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--ui", "plain"], 80, 24);
     terminal.wait_for("Apply");
     terminal.press("y");
     terminal.press("\r");
@@ -21,7 +24,7 @@ fn given_a_terminal_when_setup_asks_and_is_told_yes_then_it_goes_through() {
 
 #[test]
 fn given_a_terminal_when_setup_asks_and_is_told_no_then_nothing_is_changed() {
-    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE], 140, 40);
+    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--ui", "plain"], 140, 40);
     terminal.wait_for("Apply");
     terminal.press("n");
     terminal.press("\r");
@@ -31,7 +34,7 @@ fn given_a_terminal_when_setup_asks_and_is_told_no_then_nothing_is_changed() {
 
 #[test]
 fn given_ctrl_c_at_the_question_then_130_and_the_terminal_is_as_it_was() {
-    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE], 80, 24);
+    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--ui", "plain"], 80, 24);
     terminal.wait_for("Apply");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.everything());

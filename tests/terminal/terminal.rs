@@ -3,13 +3,16 @@
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
     io::{Read as _, Write},
+    num::NonZero,
     sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_gatewright");
+
 /// How long anything may take to appear.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A run of the binary in a terminal.
 pub(crate) struct Terminal {
@@ -18,6 +21,7 @@ pub(crate) struct Terminal {
     writer: Option<Box<dyn Write + Send>>,
     reader: Option<JoinHandle<()>>,
     bytes: Arc<Mutex<Vec<u8>>>,
+    screen: Arc<Mutex<vt100::Parser>>,
     home: Arc<tempfile::TempDir>,
     /// How much of what was shown has been waited for.
     seen: usize,
@@ -31,12 +35,17 @@ impl Terminal {
 
     /// The same, with a say in its environment.
     pub(crate) fn prepared(arguments: &[&str], columns: u16, rows: u16, prepare: impl Fn(&mut CommandBuilder)) -> Self {
-        Self::start(arguments, columns, rows, Arc::new(tempfile::tempdir().unwrap()), prepare)
+        Self::start(BINARY, arguments, columns, rows, Arc::new(tempfile::tempdir().unwrap()), prepare)
+    }
+
+    /// Another program in a terminal: a shell, or this test itself.
+    pub(crate) fn of_program(program: &str, arguments: &[&str]) -> Self {
+        Self::start(program, arguments, 80, 24, Arc::new(tempfile::tempdir().unwrap()), |_| {})
     }
 
     /// Another run in the same home.
     pub(crate) fn run_again(&self, arguments: &[&str]) -> Self {
-        Self::start(arguments, 80, 24, Arc::clone(&self.home), |_| {})
+        Self::start(BINARY, arguments, 80, 24, Arc::clone(&self.home), |_| {})
     }
 
     /// The screen size does not matter to it, and neither does anybody watching: runs to its end and tells exit code and output.
@@ -46,6 +55,7 @@ impl Terminal {
     }
 
     fn start(
+        program: &str,
         arguments: &[&str],
         columns: u16,
         rows: u16,
@@ -54,7 +64,7 @@ impl Terminal {
     ) -> Self {
         let size = PtySize { rows, cols: columns, ..PtySize::default() };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gatewright"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         command.env("HOME", home.path());
@@ -67,14 +77,26 @@ impl Terminal {
         let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
         let mut output = pair.master.try_clone_reader().unwrap();
         let into = Arc::clone(&bytes);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size_of(rows), size_of(columns), 1_000)));
+        let drawn = Arc::clone(&screen);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0_u8; 4096];
             while let Ok(read @ 1..) = output.read(&mut buffer) {
                 into.lock().unwrap().extend_from_slice(&buffer[..read]);
+                drawn.lock().unwrap().process(&buffer[..read]);
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { child, master: Some(pair.master), writer: Some(writer), reader: Some(reader), bytes, home, seen: 0 }
+        Self {
+            child,
+            master: Some(pair.master),
+            writer: Some(writer),
+            reader: Some(reader),
+            bytes,
+            screen,
+            home,
+            seen: 0,
+        }
     }
 
     /// Sends keys.
@@ -137,6 +159,70 @@ impl Terminal {
         }
     }
 
+    /// Waits until `text` is on the screen now.
+    pub(crate) fn wait_for_screen(&mut self, text: &str) {
+        let began = Instant::now();
+        while !self.screen().contains(text) {
+            assert!(began.elapsed() < PATIENCE, "{text:?} never came:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What is on the screen now.
+    pub(crate) fn screen(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// How many bytes were written so far.
+    pub(crate) fn count(&self) -> usize {
+        self.bytes.lock().unwrap().len()
+    }
+
+    /// Gives the window another size.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        self.screen.lock().unwrap().screen_mut().set_size(size_of(rows), size_of(columns));
+        let size = PtySize { rows, cols: columns, ..PtySize::default() };
+        self.master.as_ref().unwrap().resize(size).unwrap();
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// What of the terminal has not been given back; empty when all of it was.
+    pub(crate) fn not_given_back(&self) -> Vec<&'static str> {
+        let parser = self.screen.lock().unwrap();
+        let screen = parser.screen();
+        // Raw mode is the driver's, and told by the master's side.
+        let modes = self.master.as_ref().unwrap().get_termios().unwrap();
+        let local = format!("{:?}", modes.local_flags);
+        let lacking = [
+            (screen.alternate_screen(), "the alternate screen"),
+            (screen.hide_cursor(), "the hidden cursor"),
+            (screen.bracketed_paste(), "bracketed paste"),
+            (!local.contains("ICANON"), "raw mode: no lines"),
+            (!local.contains("ECHO"), "raw mode: no echo"),
+        ];
+        lacking.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what).collect()
+    }
+
+    /// Waits for the end, sees that the terminal was given back, and tells the exit code.
+    pub(crate) fn end_given_back(&mut self) -> u32 {
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "it did not end:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // What was written last is still on its way through the terminal.
+        while !self.not_given_back().is_empty() && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(self.not_given_back(), [""; 0], "{}", self.screen());
+        self.end()
+    }
+
     /// Waits for the end, and tells the exit code.
     pub(crate) fn end(&mut self) -> u32 {
         let began = Instant::now();
@@ -167,4 +253,8 @@ impl Terminal {
     pub(crate) fn everything(&self) -> String {
         anstream::adapter::strip_str(&self.raw()).to_string()
     }
+}
+
+pub(crate) fn size_of(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).unwrap()
 }

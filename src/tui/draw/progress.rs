@@ -1,0 +1,195 @@
+//! APPLY and END: what is happening, why it waits, and how it ended.
+
+use super::{
+    boxed, clock, heading,
+    looking::problem_lines,
+    spinner,
+    text::{column, fit, width, wrap},
+    took,
+};
+use crate::{
+    engine::event::{Action, HandOver},
+    tui::{
+        layout,
+        state::{Phase, Row, State, Status},
+        theme::Theme,
+    },
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+use std::time::Duration;
+
+pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+    let is_over = state.phase == Phase::Over;
+    let [rows, said] = layout::progress(area, is_over);
+    table(state, theme, frame, rows);
+    if is_over { ended(state, theme, frame, said) } else { now(state, theme, frame, said) }
+}
+
+fn table(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+    let title = format!("{} {}", if state.phase == Phase::Over { "Applied" } else { "Apply" }, state.opening.about);
+    let block = boxed(theme, heading(&title, theme, area));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let room = usize::from(inner.width);
+    let lines: Vec<Line> = state.progress.rows.iter().flat_map(|row| row_lines(row, state, theme, room)).collect();
+    let height = usize::from(inner.height);
+    let first = state.progress.first_in_sight(lines.len(), height);
+    let shown: Vec<Line> = lines.into_iter().skip(first).take(height).collect();
+    frame.render_widget(Paragraph::new(shown), inner);
+}
+
+fn row_lines(row: &Row, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let name_room = (room * 32 / 100).clamp(22, 46);
+    let note_room = room.saturating_sub(3 + 21 + 1 + name_room + 1 + 7 + 2);
+    let shown = shown(row, state, theme);
+    let name_style = if matches!(row.status, Status::Waiting) { theme.faint } else { Style::new() };
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!(" {} ", shown.mark), shown.mark_style),
+        Span::styled(column(&row.title.kind, 21, theme), name_style),
+        Span::raw(" "),
+        Span::styled(column(&row.title.name, name_room, theme), name_style),
+        Span::raw(" "),
+        Span::styled(format!("{:>7}", shown.time), theme.faint),
+        Span::raw("  "),
+        Span::styled(fit(&shown.note, note_room, theme), shown.note_style),
+    ])];
+    match &row.status {
+        Status::Failed(problem) => lines.extend(problem_lines(problem, theme, room.saturating_sub(1), "   ")),
+        Status::HandedOver(hand_over) => lines.extend(hand_over_lines(hand_over, theme, room.saturating_sub(1))),
+        _ => {}
+    }
+    lines
+}
+
+/// What a row's status looks like.
+struct Shown {
+    mark: &'static str,
+    mark_style: Style,
+    time: String,
+    note: String,
+    note_style: Style,
+}
+
+fn shown(row: &Row, state: &State, theme: &Theme) -> Shown {
+    let glyphs = theme.glyphs;
+    let (mark, mark_style, time, note, note_style) = match &row.status {
+        Status::Waiting => (glyphs.waiting, theme.faint, String::new(), String::new(), theme.faint),
+        Status::Running { since, reason, .. } => {
+            let elapsed = clock(state.now.saturating_sub(*since));
+            (spinner(state, theme), theme.accent, elapsed, reason.clone().unwrap_or_default(), theme.care)
+        }
+        Status::Ready { action: Some(Action::Keep), proof, .. } => {
+            let note = proof.clone().unwrap_or_else(|| "as it was".to_owned());
+            ("=", theme.faint, String::new(), note, theme.faint)
+        }
+        Status::Ready { action, proof, took: time } => {
+            let note = proof.clone().unwrap_or_else(|| action.map_or("proven", word).to_owned());
+            (glyphs.done, theme.good, took(*time), note, theme.good)
+        }
+        Status::Failed(_) => (glyphs.failed, theme.bad, String::new(), "failed".to_owned(), theme.bad),
+        Status::HandedOver(hand_over) => {
+            (glyphs.handed_over, theme.care, String::new(), format!("for {}", hand_over.who), theme.care)
+        }
+    };
+    Shown { mark, mark_style, time, note, note_style }
+}
+
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "created",
+        Action::Update => "updated",
+        Action::Replace => "replaced",
+        Action::Delete => "deleted",
+        Action::Keep | Action::Blocked => "kept",
+    }
+}
+
+fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let said = format!("{} Send this to {}:", hand_over.reason, hand_over.who);
+    let room = room.saturating_sub(3);
+    let mut lines: Vec<Line> =
+        wrap(&said, room).into_iter().map(|line| Line::styled(format!("   {line}"), theme.faint)).collect();
+    for text in [&hand_over.link, &hand_over.command].into_iter().flatten() {
+        lines.extend(wrap(text, room).into_iter().map(|line| Line::styled(format!("   {line}"), theme.strong)));
+    }
+    lines
+}
+
+/// What runs, and why it waits, in full: the rows have room for a few words of it.
+fn now(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+    let title = if state.stopping { "Stopping: what is being written is finished first" } else { "Now" };
+    let block = boxed(theme, heading(title, theme, area));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let room = usize::from(inner.width).saturating_sub(2);
+    let mut lines = Vec::new();
+    // What has waited longest is what one wonders about.
+    let mut waiting: Vec<(&Row, Duration, &str, Option<Duration>)> = state
+        .progress
+        .running()
+        .filter_map(|row| match &row.status {
+            Status::Running { since, reason: Some(reason), budget } => Some((row, *since, reason.as_str(), *budget)),
+            _ => None,
+        })
+        .collect();
+    waiting.sort_by_key(|(_, since, _, _)| *since);
+    for (row, since, reason, budget) in waiting {
+        let elapsed = clock(state.now.saturating_sub(since));
+        let times = budget.map_or_else(|| elapsed.clone(), |budget| format!("{elapsed} of at most {}", clock(budget)));
+        let text = format!("{} {} ({times}): {reason}", row.title.kind, row.title.name);
+        lines.extend(wrap(&text, room).into_iter().map(|line| Line::raw(format!(" {line}"))));
+    }
+    if lines.is_empty() {
+        let kinds = state.progress.running().map(|row| row.title.kind.clone()).collect::<Vec<_>>().join(", ");
+        if !kinds.is_empty() {
+            lines.push(Line::styled(format!(" {}", fit(&format!("Writing {kinds}"), room, theme)), theme.faint));
+        }
+    }
+    lines.truncate(usize::from(inner.height));
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn ended(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+    let block = boxed(theme, heading("What next", theme, area));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let room = usize::from(inner.width).saturating_sub(2);
+    let mut lines = Vec::new();
+    let address = state.progress.finish.as_ref().and_then(|finish| finish.address.as_ref());
+    let all_failed = state.progress.rows.iter().any(|row| matches!(row.status, Status::Failed(_)));
+    if let Some(address) = address.filter(|_| !all_failed && state.progress.rows.iter().all(Row::is_settled)) {
+        lines.push(Line::from(vec![Span::raw(" Try it   "), Span::styled(address.clone(), theme.accent)]));
+        lines.push(Line::default());
+    }
+    let next = || state.ending.iter().flat_map(|ending| &ending.next);
+    let command_room = next().map(|(command, _)| width(command)).max().unwrap_or_default().min(room / 2);
+    lines.extend(next().map(|(command, good_for)| {
+        Line::from(vec![
+            Span::styled(format!(" {}", column(command, command_room, theme)), theme.accent),
+            Span::raw(format!("   {}", fit(good_for, room.saturating_sub(command_room + 3), theme))),
+        ])
+    }));
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// How far it has come.
+pub(super) fn bar(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+    let (done, all) = (state.progress.done(), state.progress.rows.len());
+    let said = format!("  {done} of {all}   {} changed so far", state.progress.changed());
+    let room = usize::from(area.width).saturating_sub(width(&said) + 4).min(60);
+    let full = (room * done).checked_div(all).unwrap_or_default();
+    let line = Line::from(vec![
+        Span::raw(" ["),
+        Span::styled(theme.glyphs.full.repeat(full), theme.good),
+        Span::styled(theme.glyphs.empty.repeat(room.saturating_sub(full)), theme.faint),
+        Span::raw("]"),
+        Span::raw(said),
+    ]);
+    frame.render_widget(line, area);
+}

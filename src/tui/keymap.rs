@@ -1,0 +1,263 @@
+//! Which keys do what where, as data. Dispatch, the hint bar and the overlay of all keys read the same table.
+
+use super::state::{Pane, Phase, State};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by its label in the table below")]
+pub enum Command {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Left,
+    Right,
+    Yaml,
+    Diff,
+    Why,
+    Find,
+    FindNext,
+    Save,
+    Apply,
+    Leave,
+    Stop,
+    Log,
+    Again,
+    Help,
+    Close,
+    Accept,
+    Suspend,
+    Redraw,
+}
+
+/// A key, with or without Ctrl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub code: KeyCode,
+    /// Whether Ctrl is held.
+    pub control: bool,
+}
+
+impl Key {
+    /// The event of pressing it.
+    pub fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE })
+    }
+
+    fn is(self, event: &KeyEvent) -> bool {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
+        self.code == event.code && self.control == control && !alt
+    }
+
+    /// How it is written in hints.
+    pub fn name(self, ascii: bool) -> String {
+        let name = match self.code {
+            KeyCode::Up => ["↑", "Up"],
+            KeyCode::Down => ["↓", "Down"],
+            KeyCode::Left => ["←", "Left"],
+            KeyCode::Right => ["→", "Right"],
+            KeyCode::Enter => ["⏎", "Enter"],
+            KeyCode::Esc => ["Esc", "Esc"],
+            KeyCode::PageUp => ["PgUp", "PgUp"],
+            KeyCode::PageDown => ["PgDn", "PgDn"],
+            KeyCode::Home => ["Home", "Home"],
+            KeyCode::End => ["End", "End"],
+            KeyCode::Char(letter) if self.control => return format!("^{}", letter.to_ascii_uppercase()),
+            KeyCode::Char(letter) => return letter.to_string(),
+            _ => ["?", "?"],
+        };
+        let [unicode, plain] = name;
+        (if ascii { plain } else { unicode }).to_owned()
+    }
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key { code, control: false }
+}
+
+const fn letter(letter: char) -> Key {
+    key(KeyCode::Char(letter))
+}
+
+const fn control(letter: char) -> Key {
+    Key { code: KeyCode::Char(letter), control: true }
+}
+
+/// Where a binding is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// In the hint bar and in the overlay.
+    InTheBar,
+    /// In the overlay alone.
+    InTheOverlay,
+}
+
+/// A row of the table.
+pub struct Row {
+    /// The keys; the first is the one that hints name.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub command: Command,
+    /// What that is called. Rows beside each other of the same name are told of together.
+    pub label: fn(&State) -> String,
+    /// Where it is told of.
+    pub told: Told,
+    when: fn(&State) -> bool,
+}
+
+macro_rules! rows {
+    ($($keys:expr => $command:ident, $label:expr, $told:ident $(, if $when:expr)?;)*) => {
+        &[$(Row {
+            keys: &$keys,
+            command: Command::$command,
+            label: $label,
+            told: Told::$told,
+            when: rows!(@when $($when)?),
+        }),*]
+    };
+    (@when) => { |_| true };
+    (@when $when:expr) => { $when };
+}
+
+fn named(text: &str) -> String {
+    text.to_owned()
+}
+
+static LOOKING: &[Row] = rows![
+    [letter('l')] => Log, |_| named("log"), InTheBar;
+    [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
+];
+
+static REVIEW: &[Row] = rows![
+    [key(KeyCode::Enter)] => Apply, apply_label, InTheBar, if |state| state.review.may_be_applied();
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("choose"), InTheBar;
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("choose"), InTheBar;
+    [letter('y')] => Yaml, |_| named("YAML"), InTheBar, if |state| state.review.pane() != Pane::Yaml;
+    [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.pane() != Pane::Diff;
+    [letter('w')] => Why, |_| named("why"), InTheBar, if |state| state.review.pane() != Pane::Why;
+    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar;
+    [letter('/')] => Find, |_| named("find"), InTheBar;
+    [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
+    [letter('s')] => Save, |_| named("save"), InTheBar;
+    [key(KeyCode::PageUp)] => PageUp, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
+    [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
+    [key(KeyCode::Left), letter('h')] => Left, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.may_scroll_sideways();
+    [key(KeyCode::Right)] => Right, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.may_scroll_sideways();
+    [key(KeyCode::Home), letter('g')] => First, |_| named("first object, last object"), InTheOverlay;
+    [key(KeyCode::End), letter('G')] => Last, |_| named("first object, last object"), InTheOverlay;
+    [letter('l')] => Log, |_| named("log"), InTheOverlay;
+];
+
+static APPLYING: &[Row] = rows![
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
+    [letter('l')] => Log, |_| named("log"), InTheBar;
+    [control('c')] => Stop, stop_label, InTheBar;
+];
+
+static OVER: &[Row] = rows![
+    [key(KeyCode::Enter), letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
+    [letter('r')] => Again, |_| named("look again, and go on"), InTheBar, if |state| state.may_run_again();
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
+    [letter('l')] => Log, |_| named("log"), InTheBar;
+];
+
+static HELP: &[Row] = rows![
+    [key(KeyCode::Esc), letter('q'), letter('?'), key(KeyCode::Enter)] => Close, |_| named("close"), InTheBar;
+];
+
+static LOG: &[Row] = rows![
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar;
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar;
+    [key(KeyCode::Home), letter('g')] => First, |_| named("begin, end"), InTheBar;
+    [key(KeyCode::End), letter('G')] => Last, |_| named("begin, end"), InTheBar;
+    [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay;
+    [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay;
+    [letter('l'), key(KeyCode::Esc), letter('q')] => Close, |_| named("close"), InTheBar;
+];
+
+static TYPING: &[Row] = rows![
+    [key(KeyCode::Enter)] => Accept, |state| state.prompt_label(), InTheBar;
+    [key(KeyCode::Esc)] => Close, |_| named("leave it"), InTheBar;
+];
+
+static ANYWHERE: &[Row] = rows![
+    [letter('?')] => Help, |_| named("keys"), InTheBar, if |state| !state.is_typing() && !state.help;
+    [control('c')] => Leave, |_| named("leave"), InTheOverlay, if |state| !state.is_applying();
+    [control('z')] => Suspend, |_| named("back to the shell; `fg` returns"), InTheOverlay;
+    [control('l')] => Redraw, |_| named("draw everything again"), InTheOverlay;
+];
+
+fn apply_label(state: &State) -> String {
+    match state.review.counts.changes() {
+        0 => named("see that it works"),
+        1 => named("apply 1 change"),
+        changes => format!("apply {changes} changes"),
+    }
+}
+
+fn stop_label(state: &State) -> String {
+    named(if state.stopping { "stop at once" } else { "stop (a re-run goes on)" })
+}
+
+/// Every binding that holds now.
+pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
+    let here = if state.is_typing() {
+        TYPING
+    } else if state.help {
+        HELP
+    } else if state.log.is_open() {
+        LOG
+    } else {
+        match state.phase {
+            Phase::Looking => LOOKING,
+            Phase::Review => REVIEW,
+            Phase::Applying => APPLYING,
+            Phase::Over => OVER,
+        }
+    };
+    // While something is applied, Ctrl-C means to stop it, whatever lies over the screen.
+    let stop = if state.is_applying() && !std::ptr::eq(here, APPLYING) { APPLYING } else { &[] };
+    let stop = stop.iter().filter(|row| row.command == Command::Stop);
+    let rows: Vec<&'static Row> = here.iter().chain(stop).chain(ANYWHERE).filter(|row| (row.when)(state)).collect();
+    rows.into_iter()
+}
+
+/// What a key means now; `None` when nothing.
+pub fn command(state: &State, event: &KeyEvent) -> Option<Command> {
+    bindings(state).find(|row| row.keys.iter().any(|key| key.is(event))).map(|row| row.command)
+}
+
+/// A hint: which keys, and what they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Such as `↑↓`.
+    pub keys: String,
+    /// Such as `choose`.
+    pub label: String,
+}
+
+/// The hints for the bar, or all of them for the overlay.
+pub fn hints(state: &State, all: bool, ascii: bool) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = Vec::new();
+    for row in bindings(state).filter(|row| all || row.told == Told::InTheBar) {
+        let Some(first) = row.keys.first() else { continue };
+        let (name, label) = (first.name(ascii), (row.label)(state));
+        match hints.last_mut().filter(|last| last.label == label) {
+            Some(last) => {
+                if name.chars().count() > 1 {
+                    last.keys.push('/');
+                }
+                last.keys.push_str(&name);
+            }
+            None => hints.push(Hint { keys: name, label }),
+        }
+    }
+    hints
+}

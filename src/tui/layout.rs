@@ -1,0 +1,48 @@
+//! Where things are. Scrolling and drawing agree on it.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+/// The parts of the frame that every screen has.
+#[derive(Clone, Copy, Debug)]
+pub struct Areas {
+    /// What is worked on.
+    pub header: Rect,
+    /// The screen itself.
+    pub body: Rect,
+    /// The truth about changes.
+    pub status: Rect,
+    /// Which keys work.
+    pub hints: Rect,
+}
+
+/// Divides the window.
+pub fn areas(window: Rect) -> Areas {
+    let [header, body, status, hints] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1), Constraint::Length(1)])
+            .areas(window);
+    Areas { header, body, status, hints }
+}
+
+/// Divides the body of the review: the tree, and the text of the chosen object.
+pub fn review(body: Rect) -> [Rect; 2] {
+    let tree = (u32::from(body.width) * 45 / 100).clamp(38, 64);
+    Layout::horizontal([Constraint::Length(u16::try_from(tree).unwrap_or(38)), Constraint::Fill(1)]).areas(body)
+}
+
+/// Divides the body of the work: the rows, and what is to be said about them.
+pub fn progress(body: Rect, is_over: bool) -> [Rect; 2] {
+    let said = if is_over { 8 } else { 5 };
+    Layout::vertical([Constraint::Fill(1), Constraint::Length(said)]).areas(body)
+}
+
+/// How many rows of the work are in sight.
+pub fn rows_in_sight(size: (u16, u16), is_over: bool) -> usize {
+    let [rows, _] = progress(areas(Rect::new(0, 0, size.0, size.1)).body, is_over);
+    usize::from(rows.height.saturating_sub(2))
+}
+
+/// A box of this size in the middle of `area`.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
+}

@@ -1,0 +1,354 @@
+//! The loop: takes in what happens, draws, and sees to what the person wants. It alone touches the terminal.
+
+use super::{
+    device::Device,
+    draw::draw,
+    guard::Guard,
+    happening::{Happening, Wish},
+    sources::Sources,
+    state::{Ending, Item, Opening, State},
+    theme::{Abilities, Theme},
+};
+use crate::engine::event::{Envelope, Listener};
+use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
+use std::{
+    io::{self, BufWriter},
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often time is shown to go by, while something runs.
+const TICK: Duration = Duration::from_millis(100);
+/// How long work that has nothing to finish may take to end, once the person has left.
+const GRACE: Duration = Duration::from_secs(3);
+/// A frame of a large window fits into this.
+const FRAME_BYTES: usize = 64 * 1024;
+
+/// The full screen, open.
+pub struct Stage {
+    guard: Guard,
+    terminal: Terminal<CrosstermBackend<BufWriter<Device>>>,
+    theme: Theme,
+    state: State,
+    began: Instant,
+    sender: UnboundedSender<Happening>,
+    happenings: UnboundedReceiver<Happening>,
+    told: Vec<Envelope>,
+    gone: bool,
+    leaves_when_over: bool,
+}
+
+/// What came of the work.
+#[derive(Debug)]
+pub struct Performed<T> {
+    /// What the work gave back; `None` when it was not waited for.
+    pub value: Option<T>,
+    /// Everything that was told meanwhile.
+    pub told: Vec<Envelope>,
+    /// Whether anything was being carried out when it ended.
+    pub was_applying: bool,
+}
+
+/// What the person decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Carry it out.
+    Apply,
+    /// Leave.
+    Leave,
+    /// Look and plan again.
+    Again,
+    /// Save the objects in this folder, and ask again.
+    Save(String),
+}
+
+/// How the work speaks with the person.
+#[derive(Debug)]
+pub struct Dialogue {
+    sender: UnboundedSender<Happening>,
+    decisions: UnboundedReceiver<Decision>,
+    cancel: CancellationToken,
+}
+
+/// Brings the engine's events onto the one channel.
+#[derive(Clone, Debug)]
+struct Ear(UnboundedSender<Happening>);
+
+impl Listener for Ear {
+    fn hear(&mut self, envelope: &Envelope) {
+        let _the_screen_is_closed = self.0.send(Happening::Told(envelope.clone()));
+    }
+}
+
+impl Dialogue {
+    /// Takes in the engine's events.
+    pub fn listener(&self) -> impl Listener + 'static {
+        Ear(self.sender.clone())
+    }
+
+    /// Is cancelled when the person wants it to stop.
+    pub fn cancel(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// Shows a plan.
+    pub fn show_plan(&self, items: Vec<Item>) {
+        self.say(Happening::PlanReady(items));
+    }
+
+    /// Shows that the plan is being carried out.
+    pub fn begin(&self) {
+        self.say(Happening::Begun);
+    }
+
+    /// Tells what came of saving.
+    pub fn saved(&self, result: Result<String, String>) {
+        self.say(Happening::Saved(result));
+    }
+
+    /// Shows how it ended.
+    pub fn end(&self, ending: Ending) {
+        self.say(Happening::Over(ending));
+    }
+
+    /// Waits for what the person decides. A screen that is closed has left.
+    pub async fn decision(&mut self) -> Decision {
+        self.decisions.recv().await.unwrap_or(Decision::Leave)
+    }
+
+    fn say(&self, happening: Happening) {
+        let _the_screen_is_closed = self.sender.send(happening);
+    }
+}
+
+impl Stage {
+    /// Takes the terminal and draws the first frame.
+    pub fn open(opening: Opening) -> io::Result<Self> {
+        let device = Device::find()?;
+        let theme = Theme::of(Abilities::of_environment(|name| std::env::var(name).ok()));
+        let guard = Guard::take(device.clone())?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, device));
+        let terminal = Terminal::new(backend)?;
+        let size = crossterm::terminal::size()?;
+        let (sender, happenings) = unbounded_channel();
+        let mut stage = Self {
+            guard,
+            terminal,
+            theme,
+            state: State::new(opening, size),
+            began: Instant::now(),
+            sender,
+            happenings,
+            told: Vec::new(),
+            gone: false,
+            leaves_when_over: false,
+        };
+        stage.draw();
+        Ok(stage)
+    }
+
+    /// Does `work` beside the screen, until it is done or the person has left. The terminal is given back before this returns.
+    pub async fn perform<T, W, F>(mut self, work: F) -> Performed<T>
+    where
+        T: Send + 'static,
+        W: Future<Output = T>,
+        F: FnOnce(Dialogue) -> W + Send + 'static,
+    {
+        let cancel = CancellationToken::new();
+        let (decide, decisions) = unbounded_channel();
+        let dialogue = Dialogue { sender: self.sender.clone(), decisions, cancel: cancel.clone() };
+        let sources = Sources::listen(&self.sender);
+        let runtime = tokio::runtime::Handle::current();
+        // On a thread of its own: however busy the work is, keys are answered.
+        let mut work = tokio::task::spawn_blocking(move || runtime.block_on(work(dialogue)));
+        let ended = self.until_it_ends(&mut work, &decide, &cancel).await;
+        self.guard.leave();
+        drop(sources);
+        let was_applying = self.state.is_applying();
+        let value = match ended {
+            Ended::ByItself(value) => value,
+            // Nothing is being written.
+            Ended::ByLeaving => tokio::time::timeout(GRACE, &mut work).await.ok().and_then(joined),
+            Ended::AtOnce => None,
+        };
+        while let Ok(happening) = self.happenings.try_recv() {
+            if let Happening::Told(envelope) = happening {
+                self.told.push(envelope);
+            }
+        }
+        let told = std::mem::take(&mut self.told);
+        self.forget_a_terminal_that_is_gone();
+        Performed { value, told, was_applying }
+    }
+
+    async fn until_it_ends<T>(
+        &mut self,
+        work: &mut JoinHandle<T>,
+        decide: &UnboundedSender<Decision>,
+        cancel: &CancellationToken,
+    ) -> Ended<T> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let running = self.state.is_running() && !self.gone;
+            let happening = tokio::select! {
+                biased;
+                Some(happening) = self.happenings.recv() => happening,
+                ended = &mut *work => return Ended::ByItself(joined(ended)),
+                _ = ticks.tick(), if running => Happening::Ticked,
+            };
+            let mut next = Some(happening);
+            // Whatever came meanwhile is drawn in the same frame.
+            while let Some(happening) = next {
+                match self.take_in(happening, decide, cancel) {
+                    ControlFlow::Continue(()) => {}
+                    ControlFlow::Break(Haste::Orderly) => return Ended::ByLeaving,
+                    ControlFlow::Break(Haste::AtOnce) => return Ended::AtOnce,
+                }
+                next = self.happenings.try_recv().ok();
+            }
+            self.draw();
+            if self.gone && !self.state.is_applying() {
+                cancel.cancel();
+                let _the_work_is_over = decide.send(Decision::Leave);
+                return Ended::ByLeaving;
+            }
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        happening: Happening,
+        decide: &UnboundedSender<Decision>,
+        cancel: &CancellationToken,
+    ) -> ControlFlow<Haste> {
+        match &happening {
+            Happening::Told(envelope) => self.told.push(envelope.clone()),
+            Happening::AskedToEnd => self.leaves_when_over = true,
+            Happening::TerminalGone => {
+                self.gone = true;
+                self.leaves_when_over = true;
+            }
+            _ => {}
+        }
+        let is_over = matches!(happening, Happening::Over(_));
+        let wish = self.state.take_in(happening, self.began.elapsed());
+        let wish = if is_over && self.leaves_when_over { Some(Wish::Leave) } else { wish };
+        let decision = match wish {
+            None => return ControlFlow::Continue(()),
+            Some(Wish::Apply) => Decision::Apply,
+            Some(Wish::Again) => Decision::Again,
+            Some(Wish::Save(folder)) => Decision::Save(folder),
+            Some(Wish::Leave) => {
+                cancel.cancel();
+                let _the_work_is_over = decide.send(Decision::Leave);
+                return ControlFlow::Break(Haste::Orderly);
+            }
+            Some(Wish::EndNow) => {
+                cancel.cancel();
+                return ControlFlow::Break(Haste::AtOnce);
+            }
+            Some(Wish::Stop) => {
+                cancel.cancel();
+                return ControlFlow::Continue(());
+            }
+            Some(Wish::Suspend) => {
+                self.suspend();
+                return ControlFlow::Continue(());
+            }
+            Some(Wish::Redraw) => {
+                self.come_back();
+                return ControlFlow::Continue(());
+            }
+        };
+        let _the_work_is_over = decide.send(decision);
+        ControlFlow::Continue(())
+    }
+
+    fn draw(&mut self) {
+        if self.gone || self.guard.is_telling_of_a_panic() {
+            return;
+        }
+        // A panic somewhere has given the terminal back, to tell of itself; whoever still runs goes on.
+        if !self.guard.is_ours() {
+            self.come_back();
+        }
+        let (state, theme) = (&self.state, &self.theme);
+        if let Err(error) = self.terminal.draw(|frame| draw(state, theme, frame)) {
+            tracing::warn!(%error, "the terminal is gone");
+            self.gone = true;
+            self.leaves_when_over = true;
+        }
+    }
+
+    /// Stops the process, as a shell expects of Ctrl-Z; returns when it is continued.
+    #[cfg(unix)]
+    fn suspend(&mut self) {
+        use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+        // The group of the session's leader has no shell that could continue it: a terminal emulator or sshd started us.
+        if getsid(None).is_ok_and(|session| session == getpgrp()) {
+            self.state.notice = Some("There is no shell to go back to.".to_owned());
+            return;
+        }
+        self.guard.leave();
+        let _nothing_is_stopped = kill_current_process_group(Signal::STOP);
+        self.come_back();
+    }
+
+    #[cfg(not(unix))]
+    fn suspend(&mut self) {
+        self.state.notice = Some("This system cannot suspend a program.".to_owned());
+    }
+
+    /// Takes the terminal anew, whatever it was left in, and draws everything again.
+    fn come_back(&mut self) {
+        self.guard.leave();
+        let size = self.guard.enter().and_then(|()| crossterm::terminal::size());
+        // Unlike `clear`, `resize` does not ask the terminal where its cursor is: the answer would come among the keys.
+        let cleared = size.and_then(|(columns, rows)| {
+            self.state.size = (columns, rows);
+            self.terminal.resize(Rect::new(0, 0, columns, rows))
+        });
+        if cleared.is_err() {
+            self.gone = true;
+            self.leaves_when_over = true;
+        }
+    }
+
+    /// Dropping ratatui's terminal writes to it, and complains on standard error when that fails; both are gone.
+    fn forget_a_terminal_that_is_gone(self) {
+        if self.gone {
+            std::mem::forget(self.terminal);
+        }
+    }
+}
+
+/// How the loop ended.
+enum Ended<T> {
+    /// The work ended.
+    ByItself(Option<T>),
+    /// The person left.
+    ByLeaving,
+    /// The person can't wait for what is being written.
+    AtOnce,
+}
+
+/// How the person leaves.
+enum Haste {
+    Orderly,
+    AtOnce,
+}
+
+/// What the work gave back. Its panic goes on here.
+fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Option<T> {
+    match ended {
+        Ok(value) => Some(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,356 @@
+//! What the screens show. Changed by happenings alone, and by nothing else: drawing only reads it.
+
+mod log;
+mod looking;
+mod progress;
+mod review;
+
+pub use log::Log;
+pub use looking::{Fact, Looking};
+pub use progress::{Progress, Row, Status};
+pub use review::{Item, Pane, Review, TreeRow};
+
+use super::{
+    happening::{Happening, Wish},
+    keymap::{self, Command},
+    layout,
+};
+use crate::engine::event::{Envelope, Event, Problem};
+use crossterm::event::{Event as TerminalEvent, KeyEvent};
+use std::time::Duration;
+use tui_input::{Input, InputRequest, backend::crossterm::EventHandler as _};
+
+/// The smallest window that everything fits into, in columns and rows.
+pub const WHOLE: (u16, u16) = (80, 24);
+
+/// Nothing that is typed here needs more characters.
+const LONGEST_INPUT: usize = 200;
+
+/// What is known before anything is looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// The command, such as `setup`.
+    pub doing: String,
+    /// About which application; empty when the record will tell.
+    pub about: String,
+    /// Whether this is the practice ground.
+    pub practice: bool,
+    /// Whether the plan is confirmed already, by `--yes`.
+    pub confirmed: bool,
+    /// Where objects are saved unless the person names another folder.
+    pub folder: String,
+}
+
+/// Where the work has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Facts arrive.
+    Looking,
+    /// The person looks at the plan.
+    Review,
+    /// It is carried out.
+    Applying,
+    /// It has ended.
+    Over,
+}
+
+/// How the work ended.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// What stands in the way, where it ended before anything could be carried out.
+    pub problem: Option<Problem>,
+    /// What to do next: at most three commands, each with what it is good for.
+    pub next: Vec<(String, String)>,
+    /// Whether looking and going on makes sense.
+    pub may_run_again: bool,
+}
+
+/// The world that is worked on.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The kubeconfig context.
+    pub context: String,
+}
+
+/// What is being typed.
+#[derive(Clone, Debug)]
+pub enum Prompt {
+    /// What to find.
+    Find(Input),
+    /// Where to save.
+    Folder(Input),
+}
+
+/// Everything that the screens show.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What was known at first.
+    pub opening: Opening,
+    /// Where the work has come to.
+    pub phase: Phase,
+    /// The world, once it is known.
+    pub world: Option<World>,
+    /// The facts.
+    pub looking: Looking,
+    /// The plan.
+    pub review: Review,
+    /// The work.
+    pub progress: Progress,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// Everything that was told.
+    pub log: Log,
+    /// Whether all keys are shown.
+    pub help: bool,
+    /// What is being typed, if anything is.
+    pub prompt: Option<Prompt>,
+    /// What to tell the person about the last key, until the next one.
+    pub notice: Option<String>,
+    /// How many parts earlier runs of this screen have changed.
+    pub changed_before: usize,
+    /// Whether the person wants it to stop.
+    pub stopping: bool,
+    /// How long the screen has been open.
+    pub now: Duration,
+    /// The window, in columns and rows.
+    pub size: (u16, u16),
+}
+
+impl State {
+    /// The state before anything has happened.
+    pub fn new(opening: Opening, size: (u16, u16)) -> Self {
+        Self {
+            looking: Looking::new(&opening),
+            opening,
+            phase: Phase::Looking,
+            world: None,
+            review: Review::default(),
+            progress: Progress::default(),
+            ending: None,
+            log: Log::default(),
+            help: false,
+            prompt: None,
+            notice: None,
+            changed_before: 0,
+            stopping: false,
+            now: Duration::ZERO,
+            size,
+        }
+    }
+
+    /// Takes in what happened at `now`, and tells what the person wants done that the screen can't do itself.
+    pub fn take_in(&mut self, happening: Happening, now: Duration) -> Option<Wish> {
+        self.now = now;
+        match happening {
+            Happening::Pressed(key) => return self.pressed(key),
+            Happening::Pasted(text) => self.pasted(&text),
+            Happening::Resized(columns, rows) => self.size = (columns, rows),
+            Happening::Ticked => {}
+            Happening::Told(envelope) => self.told(&envelope),
+            Happening::PlanReady(items) => {
+                self.looking.finish(now);
+                self.review = Review::new(items);
+                self.phase = Phase::Review;
+            }
+            Happening::Begun => {
+                self.progress = Progress::new(self.review.summaries());
+                self.phase = Phase::Applying;
+            }
+            Happening::Over(ending) => self.over(ending),
+            Happening::Saved(result) => {
+                self.notice = Some(result.unwrap_or_else(|cause| format!("Not saved: {cause}")));
+            }
+            Happening::AskedToEnd => return Some(self.wish_to_end()),
+            Happening::TerminalGone => return Some(if self.is_applying() { Wish::Stop } else { Wish::Leave }),
+            Happening::Resumed => return Some(Wish::Redraw),
+            Happening::AskedToSuspend => return Some(Wish::Suspend),
+        }
+        None
+    }
+
+    /// Whether time has to be told of, because something runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Looking | Phase::Applying)
+    }
+
+    /// Whether something is being carried out.
+    pub fn is_applying(&self) -> bool {
+        self.phase == Phase::Applying
+    }
+
+    /// Whether keys are text.
+    pub fn is_typing(&self) -> bool {
+        self.prompt.is_some()
+    }
+
+    /// Whether it ended so that looking and going on makes sense.
+    pub fn may_run_again(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.may_run_again)
+    }
+
+    /// Whether the rows of the work can be scrolled.
+    pub fn may_scroll(&self) -> bool {
+        self.progress.may_scroll(self.rows_in_sight())
+    }
+
+    fn rows_in_sight(&self) -> usize {
+        layout::rows_in_sight(self.size, self.phase == Phase::Over)
+    }
+
+    /// Whether the window holds everything.
+    pub fn is_whole(&self) -> bool {
+        self.size.0 >= WHOLE.0 && self.size.1 >= WHOLE.1
+    }
+
+    /// What accepting the prompt is called.
+    pub fn prompt_label(&self) -> String {
+        let label = match &self.prompt {
+            Some(Prompt::Folder(_)) => "save",
+            _ => "find",
+        };
+        label.to_owned()
+    }
+
+    fn over(&mut self, ending: Ending) {
+        if ending.problem.is_none() {
+            self.looking.finish(self.now);
+        }
+        self.ending = Some(ending);
+        self.phase = Phase::Over;
+        self.stopping = false;
+        self.prompt = None;
+    }
+
+    fn told(&mut self, envelope: &Envelope) {
+        self.log.add(envelope);
+        match &envelope.event {
+            Event::Connected { tenant_domain, context, .. } => {
+                self.world = Some(World { tenant: tenant_domain.clone(), context: context.clone() });
+            }
+            // A run that begins again brings its own plan.
+            Event::Looking { .. } if self.phase != Phase::Looking => {
+                self.phase = Phase::Looking;
+                self.looking = Looking::again(&self.looking);
+                self.changed_before += std::mem::take(&mut self.progress).changed();
+                self.ending = None;
+            }
+            _ => {}
+        }
+        self.looking.told(&envelope.event, self.now);
+        self.progress.told(&envelope.event, self.now);
+    }
+
+    fn wish_to_end(&mut self) -> Wish {
+        if !self.is_applying() {
+            return Wish::Leave;
+        }
+        if self.stopping {
+            return Wish::EndNow;
+        }
+        self.stopping = true;
+        Wish::Stop
+    }
+
+    fn pasted(&mut self, text: &str) {
+        let Some(Prompt::Find(input) | Prompt::Folder(input)) = &mut self.prompt else { return };
+        for letter in text.chars().filter(|letter| !letter.is_control()) {
+            if input.value().chars().count() >= LONGEST_INPUT {
+                break;
+            }
+            input.handle(InputRequest::InsertChar(letter));
+        }
+        self.typed();
+    }
+
+    /// What is typed is found at once.
+    fn typed(&mut self) {
+        if let Some(Prompt::Find(input)) = &self.prompt {
+            let query = input.value().to_owned();
+            self.review.find(&query);
+        }
+    }
+
+    fn pressed(&mut self, key: KeyEvent) -> Option<Wish> {
+        self.notice = None;
+        let Some(command) = keymap::command(self, &key) else {
+            if let Some(Prompt::Find(input) | Prompt::Folder(input)) = &mut self.prompt {
+                let full = input.value().chars().count() >= LONGEST_INPUT;
+                let adds = matches!(key.code, crossterm::event::KeyCode::Char(_)) && key.modifiers.is_empty();
+                if !(full && adds) {
+                    input.handle_event(&TerminalEvent::Key(key));
+                }
+                self.typed();
+            }
+            return None;
+        };
+        self.command(command)
+    }
+
+    fn command(&mut self, command: Command) -> Option<Wish> {
+        match command {
+            Command::Suspend => return Some(Wish::Suspend),
+            Command::Redraw => return Some(Wish::Redraw),
+            Command::Stop => return Some(self.wish_to_end()),
+            Command::Leave => return Some(Wish::Leave),
+            Command::Apply => return Some(Wish::Apply),
+            Command::Again => return Some(Wish::Again),
+            Command::Help => self.help = true,
+            Command::Log => self.log.open(),
+            Command::Close => self.close(),
+            Command::Accept => return self.accept(),
+            Command::Find => self.prompt = Some(Prompt::Find(Input::default())),
+            Command::Save => self.prompt = Some(Prompt::Folder(Input::new(self.opening.folder.clone()))),
+            Command::FindNext => self.review.find_next(),
+            Command::Yaml => self.review.show(Pane::Yaml),
+            Command::Diff => self.review.show(Pane::Diff),
+            Command::Why => self.review.show(Pane::Why),
+            Command::Left => self.review.scroll_sideways(-8),
+            Command::Right => self.review.scroll_sideways(8),
+            Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last => {
+                self.move_by(command);
+            }
+        }
+        None
+    }
+
+    fn move_by(&mut self, command: Command) {
+        let page = usize::from(self.size.1).saturating_sub(10).max(1);
+        if self.log.is_open() {
+            self.log.scroll(command, page);
+        } else if self.phase == Phase::Review {
+            self.review.move_by(command, page);
+        } else {
+            let in_sight = self.rows_in_sight();
+            self.progress.scroll(command, in_sight);
+        }
+    }
+
+    fn close(&mut self) {
+        if self.prompt.take().is_some() {
+            self.review.stop_finding();
+        } else if self.help {
+            self.help = false;
+        } else {
+            self.log.close();
+        }
+    }
+
+    fn accept(&mut self) -> Option<Wish> {
+        match self.prompt.take()? {
+            Prompt::Find(input) => {
+                if !self.review.found_anything() {
+                    self.notice = Some(format!("{:?} is in none of the objects.", input.value()));
+                    self.review.stop_finding();
+                }
+                None
+            }
+            Prompt::Folder(input) if input.value().trim().is_empty() => {
+                self.notice = Some("Nothing was saved: no folder was named.".to_owned());
+                None
+            }
+            Prompt::Folder(input) => Some(Wish::Save(input.value().trim().to_owned())),
+        }
+    }
+}
