@@ -102,10 +102,8 @@ impl Screen {
 
 /// How many columns standard error has; `None` when it is no terminal.
 pub(super) fn columns() -> Option<usize> {
-    dialoguer::console::Term::stderr()
-        .size_checked()
-        .map(|(_, columns)| usize::from(columns))
-        .filter(|columns| *columns > 0)
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// What came of asking.
