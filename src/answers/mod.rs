@@ -182,6 +182,13 @@ pub enum IssuerKind {
     Issuer,
 }
 
+impl IssuerKind {
+    /// The kind as Kubernetes spells it.
+    pub fn as_str(self) -> &'static str {
+        keys::word(keys::ISSUER_KINDS, &self)
+    }
+}
+
 /// Where sessions are kept (domain.md 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sessions {

@@ -5,7 +5,7 @@ use super::{
     object::{Part, Wave},
 };
 use crate::{
-    answers::{Answers, Certificate, IssuerKind, names::DnsName},
+    answers::{Answers, Certificate, names::DnsName},
     facts::TlsSecretFacts,
 };
 use serde::Serialize;
@@ -53,10 +53,7 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
         dns_names: names.iter().map(ToString::to_string).collect(),
         issuer_ref: IssuerReference {
             group: "cert-manager.io",
-            kind: match issuer.kind {
-                IssuerKind::ClusterIssuer => "ClusterIssuer",
-                IssuerKind::Issuer => "Issuer",
-            },
+            kind: issuer.kind.as_str(),
             name: issuer.name.to_string(),
         },
         private_key: PrivateKey { rotation_policy: "Always" },

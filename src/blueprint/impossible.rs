@@ -469,9 +469,10 @@ fn find_in_tls_secret(context: &Context<'_>, secret: &str) -> Option<Reason> {
 
 fn find_in_issuer(context: &Context<'_>, wanted: &Issuer, names: &[DnsName], reasons: &mut Vec<Reason>) {
     let gateway_namespace = &context.facts.cluster.gateway.namespace;
-    let (kind, place) = match wanted.kind {
-        IssuerKind::ClusterIssuer => ("ClusterIssuer", String::new()),
-        IssuerKind::Issuer => ("Issuer", format!(" in the gateway's namespace `{gateway_namespace}`")),
+    let kind = wanted.kind.as_str();
+    let place = match wanted.kind {
+        IssuerKind::ClusterIssuer => String::new(),
+        IssuerKind::Issuer => format!(" in the gateway's namespace `{gateway_namespace}`"),
     };
     let name = wanted.name.to_string();
     let issuers = &context.facts.cluster.issuers;

@@ -65,6 +65,16 @@ pub struct Part {
     pub body: PartBody,
 }
 
+impl Part {
+    /// The object, for a part that is one in the cluster.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match &self.body {
+            PartBody::Manifest(manifest) => Some(manifest),
+            PartBody::Registration(_) | PartBody::MeshProvider(_) => None,
+        }
+    }
+}
+
 /// What a part is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PartBody {

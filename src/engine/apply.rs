@@ -324,10 +324,7 @@ impl Step {
 
     /// The object, for a step that is one.
     pub(super) fn manifest(&self) -> Option<&Manifest> {
-        match &self.part.body {
-            PartBody::Manifest(manifest) => Some(manifest),
-            _ => None,
-        }
+        self.part.manifest()
     }
 }
 
@@ -349,7 +346,7 @@ impl Sent {
     /// Whether nothing in it is still to become known.
     fn is_known(&self) -> bool {
         match self {
-            Self::Object(object) => !object.to_string().contains('‹'),
+            Self::Object(object) => !consistency::has_unknowns(object),
             Self::MeshProvider(_) => true,
         }
     }

@@ -205,6 +205,31 @@ pub enum Action {
     Blocked,
 }
 
+impl Action {
+    /// What is to be done, in a word.
+    pub fn to_do(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    /// What has been done, in a word.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Update => "updated",
+            Self::Replace => "replaced",
+            Self::Delete => "deleted",
+            Self::Keep | Self::Blocked => "kept",
+        }
+    }
+}
+
 /// How many of each action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -237,6 +262,24 @@ impl Counts {
             } += 1;
         }
         counts
+    }
+
+    /// How many of each action there are at all, in the order in which they are told.
+    pub fn by_action(&self) -> impl Iterator<Item = (usize, Action)> {
+        let counted = [
+            (self.create, Action::Create),
+            (self.update, Action::Update),
+            (self.replace, Action::Replace),
+            (self.delete, Action::Delete),
+            (self.keep, Action::Keep),
+            (self.blocked, Action::Blocked),
+        ];
+        counted.into_iter().filter(|(count, _)| *count > 0)
+    }
+
+    /// The same in words, such as `3 create`.
+    pub fn in_words(&self) -> Vec<String> {
+        self.by_action().map(|(count, action)| format!("{count} {}", action.to_do())).collect()
     }
 
     /// How many change something.

@@ -52,13 +52,8 @@ pub(super) async fn find(
     facts: &Facts,
     parts: &[Part],
 ) -> Result<Vec<Step>, Problem> {
-    let wanted: BTreeSet<ObjectRef> = parts
-        .iter()
-        .filter_map(|part| match &part.body {
-            PartBody::Manifest(manifest) => ObjectRef::of(&manifest.object).ok(),
-            _ => None,
-        })
-        .collect();
+    let wanted: BTreeSet<ObjectRef> =
+        parts.iter().filter_map(|part| ObjectRef::of(&part.manifest()?.object).ok()).collect();
     let namespace = answers.application.namespace.as_str();
     let labels =
         format!("{INSTALLATION_LABEL}={},{INSTALLATION_NAMESPACE_LABEL}={namespace}", answers.application.name);
@@ -108,12 +103,7 @@ async fn certificate_secret(target: &Target, answers: &Answers, facts: &Facts) -
     if answers.certificate.existing_secret().is_none_or(|existing| existing.as_str() == name) {
         return Ok(None);
     }
-    let reference = ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Secret".to_owned(),
-        namespace: Some(facts.cluster.gateway.namespace.clone()),
-        name,
-    };
+    let reference = ObjectRef::namespaced("v1", "Secret", &facts.cluster.gateway.namespace, &name);
     match target.cluster.get(&reference).await {
         Ok(found) => Ok(found.filter(|secret| is_of(secret, answers)).map(|secret| named_only(&secret))),
         Err(Error::Forbidden(right)) => {

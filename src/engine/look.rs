@@ -7,8 +7,8 @@ use super::{
     secrets::Vault,
 };
 use crate::{
-    answers::{Answers, IssuerKind, Redis, Workload, file},
-    blueprint::{self, Existing, Known, PartBody, SecretValue},
+    answers::{Answers, Redis, Workload, file},
+    blueprint::{self, Existing, Known, SecretValue},
     cluster::{DiscoverRequest, Error, ObjectRef, RedisRequest},
     facts::{Facts, RegisteredFacts, TlsSecretFacts},
 };
@@ -57,11 +57,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     let registered = registration.application().map_or(unknown.registered, |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
     });
-    let manifests = parts.iter().filter_map(|part| match &part.body {
-        PartBody::Manifest(manifest) => Some(manifest),
-        _ => None,
-    });
-    let mut secret_fingerprints = vault.lasting_fingerprints(manifests);
+    let mut secret_fingerprints = vault.lasting_fingerprints(parts.iter().filter_map(blueprint::Part::manifest));
     if registration.usable_client_secret(&vault, &client_secret_at).is_none() {
         // It is about to be replaced: what pods read will have another fingerprint.
         secret_fingerprints.remove(&client_secret_at.0);
@@ -88,10 +84,7 @@ fn discover_request(answers: &Answers) -> DiscoverRequest {
             Workload::Existing { service, .. } => Some(service.to_string()),
             Workload::Deploy { .. } => None,
         },
-        issuer: answers
-            .certificate
-            .issuer()
-            .map(|issuer| (issuer_kind(issuer.kind).to_owned(), issuer.name.to_string())),
+        issuer: answers.certificate.issuer().map(|issuer| (issuer.kind.as_str().to_owned(), issuer.name.to_string())),
         redis: answers.sessions.existing().map(|redis| redis_request(redis, application.namespace.as_str())),
         tls_secret: answers.certificate.existing_secret().map(ToString::to_string),
         gateway: answers.gateway.as_ref().map(|gateway| (gateway.namespace.to_string(), gateway.service.to_string())),
@@ -103,13 +96,6 @@ fn redis_request(redis: &Redis, namespace: &str) -> RedisRequest {
     RedisRequest {
         service: service.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())),
         password: (redis.password.secret.to_string(), redis.password.key.to_string()),
-    }
-}
-
-fn issuer_kind(kind: IssuerKind) -> &'static str {
-    match kind {
-        IssuerKind::ClusterIssuer => "ClusterIssuer",
-        IssuerKind::Issuer => "Issuer",
     }
 }
 
@@ -142,10 +128,7 @@ async fn read_secrets(target: &Target, answers: &Answers, parts: &[blueprint::Pa
     let mut vault = Vault::default();
     let mut client_secret_at = (String::new(), String::new());
     for part in parts {
-        let PartBody::Manifest(manifest) = &part.body else { continue };
-        if manifest.secrets.is_empty() {
-            continue;
-        }
+        let Some(manifest) = part.manifest().filter(|manifest| !manifest.secrets.is_empty()) else { continue };
         let reference = ObjectRef::of(&manifest.object).map_err(|error| problem::cluster("read a Secret", &error))?;
         if let Some((key, _)) = manifest.secrets.iter().find(|(_, value)| **value == SecretValue::ClientSecret) {
             client_secret_at = (reference.name.clone(), key.clone());
@@ -157,12 +140,8 @@ async fn read_secrets(target: &Target, answers: &Answers, parts: &[blueprint::Pa
         }
     }
     if let Some(redis) = answers.sessions.existing() {
-        let reference = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Secret".to_owned(),
-            namespace: Some(answers.application.namespace.to_string()),
-            name: redis.password.secret.to_string(),
-        };
+        let namespace = answers.application.namespace.as_str();
+        let reference = ObjectRef::namespaced("v1", "Secret", namespace, redis.password.secret.as_str());
         let tried = format!("read {reference}");
         let live = target.cluster.get(&reference).await.map_err(|error| problem::cluster(&tried, &error))?;
         if let Some(live) = live {

@@ -121,7 +121,7 @@ async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem
 
 /// A certificate that is still to come will not come from an issuer that is not ready.
 fn issuer_not_ready(seen: &Seen, part: &Part) -> Option<Problem> {
-    let PartBody::Manifest(manifest) = &part.body else { return None };
+    let manifest = part.manifest()?;
     let text = |pointer: &str| manifest.object.pointer(pointer).and_then(Value::as_str);
     if text("/kind") != Some("Certificate") {
         return None;
@@ -172,12 +172,7 @@ async fn compare_mesh_provider(target: &Target, provider: &MeshProvider) -> Resu
 }
 
 pub(super) fn mesh_config_map(provider: &MeshProvider) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some(provider.namespace.clone()),
-        name: provider.config_map.clone(),
-    }
+    ObjectRef::namespaced("v1", "ConfigMap", &provider.namespace, &provider.config_map)
 }
 
 async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> Result<Found, Problem> {

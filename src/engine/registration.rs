@@ -25,7 +25,7 @@ use serde_json::Value;
 use std::time::Instant;
 
 /// The registration as it is live, and what it should be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Live {
     pub(super) unique_name: String,
     /// The application to take over, where the answers name one.
@@ -172,30 +172,7 @@ fn if_it_may_be_seen<T>(tried: &str, list: Result<Vec<T>, Error>) -> Result<Vec<
 }
 
 fn wanted(parts: &[Part]) -> Live {
-    let mut live = Live {
-        unique_name: String::new(),
-        desired: Desired {
-            display_name: String::new(),
-            redirect_uri: String::new(),
-            scope: (String::new(), uuid::Uuid::nil()),
-            role: (String::new(), uuid::Uuid::nil()),
-            optional_claims: Vec::new(),
-            tags: Vec::new(),
-            adoption: None,
-            rename: false,
-        },
-        adopt: None,
-        credential_name: String::new(),
-        consents: Vec::new(),
-        own_role: None,
-        application: None,
-        in_the_bin: None,
-        principal: None,
-        graph: None,
-        grants: Vec::new(),
-        assignments: Vec::new(),
-        takeover: Vec::new(),
-    };
+    let mut live = Live::default();
     for part in parts {
         match &part.body {
             PartBody::Registration(RegistrationPart::Application {
@@ -241,7 +218,7 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
         RegistrationPart::Application { .. } => {
             let patch = merge(&live.desired, live.application());
             match live.application() {
-                None => of_patch(false, patch.is_empty(), &patch),
+                None => (Action::Create, created(&patch)),
                 Some(application) => of_change(&patch, application),
             }
         }
@@ -257,7 +234,7 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
             let required = live.demands_assignment(*assignment_required);
             let patch = merge_service_principal(required, live.principal.as_ref());
             match &live.principal {
-                None => of_patch(false, false, &patch),
+                None => (Action::Create, created(&patch)),
                 Some(_) if patch.is_empty() => (Action::Keep, String::new()),
                 Some(there) => (Action::Update, change_between(&entra::before_in_principal(&patch, there), &patch)),
             }
@@ -290,13 +267,10 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
     }
 }
 
-fn of_patch(is_there: bool, nothing_to_do: bool, patch: &impl serde::Serialize) -> (Action, String) {
-    if nothing_to_do {
-        return (Action::Keep, String::new());
-    }
+/// Everything that something new is made with.
+fn created(patch: &impl serde::Serialize) -> String {
     let text = serde_json::to_value(patch).map(|patch| diff::yaml(&patch)).unwrap_or_default();
-    let diff = lines(text.lines().map(|line| format!("+{line}")));
-    (if is_there { Action::Update } else { Action::Create }, diff)
+    lines(text.lines().map(|line| format!("+{line}")))
 }
 
 /// What `patch` changes in an application that is there.
@@ -580,12 +554,8 @@ async fn client_secret(
 
 /// The Secret `name` as it is now, and the key id of the client secret it holds.
 async fn held(run: &Run<'_>, name: &str) -> Result<(Option<Value>, Option<String>), StepError> {
-    let reference = ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Secret".to_owned(),
-        namespace: Some(run.plan.answers.application.namespace.to_string()),
-        name: name.to_owned(),
-    };
+    let namespace = run.plan.answers.application.namespace.as_str();
+    let reference = ObjectRef::namespaced("v1", "Secret", namespace, name);
     let tried = format!("read Secret {name}");
     let live = run.target.cluster.get(&reference).await;
     let live = live.map_err(|error| StepError::Problem(problem::cluster(&tried, &error)))?;

@@ -31,7 +31,7 @@ const GRAPH_SCOPES: [&str; 5] = [
 ];
 
 /// What an application should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// What people see.
     pub display_name: String,

@@ -103,7 +103,7 @@ fn connected_text(event: &Event, practice: bool) -> String {
 pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style, columns: Option<usize>) -> String {
     let mut text = format!("\n{} objects: {}\n", steps.len(), counts_text(counts));
     for step in steps {
-        text.push_str(&row(action_word(step.action), &step.title, "", columns));
+        text.push_str(&row(step.action.to_do(), &step.title, "", columns));
         if style == Style::Full && !matches!(step.action, Action::Keep) {
             text.push_str(&indented(&format!("why: {}\n{}", step.why, coloured_diff(&step.diff))));
         }
@@ -136,47 +136,20 @@ fn coloured_diff(diff: &str) -> String {
 }
 
 fn counts_text(counts: &Counts) -> String {
-    let named = [
-        (counts.create, "create"),
-        (counts.update, "update"),
-        (counts.replace, "replace"),
-        (counts.delete, "delete"),
-        (counts.keep, "keep"),
-        (counts.blocked, "blocked"),
-    ];
-    let parts: Vec<String> =
-        named.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    let parts = counts.in_words();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
-}
-
-fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Replace => "replace",
-        Action::Keep => "keep",
-        Action::Delete => "delete",
-        Action::Blocked => "blocked",
-    }
 }
 
 /// From when on it is worth telling how long something took that is only kept.
 const NOTABLE_MS: u64 = 1_000;
 
 fn ready_text(title: &Title, action: Action, proof: Option<&str>, elapsed_ms: u64, columns: Option<usize>) -> String {
-    let word = match action {
-        Action::Create => "created",
-        Action::Update => "updated",
-        Action::Replace => "replaced",
-        Action::Delete => "deleted",
-        Action::Keep | Action::Blocked => "kept",
-    };
     let mut note = proof.unwrap_or_default().to_owned();
     if action != Action::Keep || elapsed_ms >= NOTABLE_MS {
         let pause = if note.is_empty() { "" } else { "  " };
         let _infallible = write!(note, "{pause}{}", seconds(elapsed_ms));
     }
-    let word = if action == Action::Keep { word.to_owned() } else { good(word) };
+    let word = if action == Action::Keep { action.done().to_owned() } else { good(action.done()) };
     row(&word, title, &note, columns)
 }
 

@@ -89,7 +89,7 @@ fn shown(row: &Row, state: &State, theme: &Theme) -> Shown {
             ("=", theme.faint, String::new(), note, theme.faint)
         }
         Status::Ready { action, proof, took: time } => {
-            let note = proof.clone().unwrap_or_else(|| action.map_or("proven", word).to_owned());
+            let note = proof.clone().unwrap_or_else(|| action.map_or("proven", Action::done).to_owned());
             (glyphs.done, theme.good, took(*time), note, theme.good)
         }
         Status::Failed(_) => (glyphs.failed, theme.bad, String::new(), "failed".to_owned(), theme.bad),
@@ -98,16 +98,6 @@ fn shown(row: &Row, state: &State, theme: &Theme) -> Shown {
         }
     };
     Shown { mark, mark_style, time, note, note_style }
-}
-
-fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "created",
-        Action::Update => "updated",
-        Action::Replace => "replaced",
-        Action::Delete => "deleted",
-        Action::Keep | Action::Blocked => "kept",
-    }
 }
 
 fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) -> Vec<Line<'static>> {

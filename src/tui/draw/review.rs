@@ -98,34 +98,13 @@ fn sign(action: Action, theme: &Theme) -> (&'static str, Style) {
 }
 
 fn counts_text(counts: &Counts, theme: &Theme) -> String {
-    let named = [
-        (counts.create, "create"),
-        (counts.update, "update"),
-        (counts.replace, "replace"),
-        (counts.delete, "delete"),
-        (counts.keep, "keep"),
-        (counts.blocked, "blocked"),
-    ];
-    let parts: Vec<String> =
-        named.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
-    parts.join(&format!(" {} ", theme.glyphs.dot))
+    counts.in_words().join(&format!(" {} ", theme.glyphs.dot))
 }
 
 /// The same, where there is little room.
 fn counts_in_signs(counts: &Counts, theme: &Theme) -> String {
-    let counted = [
-        (counts.create, Action::Create),
-        (counts.update, Action::Update),
-        (counts.replace, Action::Replace),
-        (counts.delete, Action::Delete),
-        (counts.keep, Action::Keep),
-        (counts.blocked, Action::Blocked),
-    ];
-    let parts: Vec<String> = counted
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, action)| format!("{}{count}", sign(*action, theme).0))
-        .collect();
+    let parts: Vec<String> =
+        counts.by_action().map(|(count, action)| format!("{}{count}", sign(action, theme).0)).collect();
     parts.join("  ")
 }
 
