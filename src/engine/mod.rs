@@ -7,6 +7,7 @@
 mod adoption;
 mod apply;
 mod budget;
+mod client_secret;
 mod consistency;
 pub mod diff;
 pub mod event;
