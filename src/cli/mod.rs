@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod connection;
+mod discovery;
 mod exit;
 mod export;
 mod full_screen;

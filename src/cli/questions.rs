@@ -4,13 +4,13 @@ use super::{
     Exit,
     answers::DEFAULT_FILE,
     connection::Connection,
+    discovery::Discovery,
     screen::{failed, say},
 };
 use crate::{
     answers::{Answers, file},
-    cluster::{Cluster, DiscoverRequest},
     prompts::{self, NoAnswer, Terminal},
-    wizard::{Fact, Need, News, Wizard},
+    wizard::{Need, Wizard},
 };
 use std::{io::Write as _, path::Path};
 
@@ -21,12 +21,11 @@ pub(super) async fn answers(
     recorded: Option<Answers>,
 ) -> Result<Answers, Exit> {
     let wizard = recorded.as_ref().map_or_else(|| Wizard::new(app), Wizard::about);
-    let cluster = connection.target.cluster.clone();
-    let tenant = connection.target.session.tenant().domain.clone();
+    let discovery = Discovery::of(connection);
     let runtime = tokio::runtime::Handle::current();
     // A line is waited for on a thread of its own, so that whoever waits for the answers hears Ctrl-C meanwhile.
     let asked = tokio::task::spawn_blocking(move || {
-        let mut find_out = |need: &Need| runtime.block_on(find_out(&cluster, &tenant, need));
+        let mut find_out = |need: &Need| runtime.block_on(discovery.find_out(need));
         let mut wizard = wizard;
         let answers = prompts::ask(&mut wizard, &mut Terminal, &mut find_out)?;
         if recorded.as_ref() != Some(&answers) {
@@ -67,35 +66,5 @@ fn offer_to_save(answers: &Answers) -> Result<(), NoAnswer> {
             say(&told);
             Ok(())
         }
-    }
-}
-
-/// Finds a fact out, or why it cannot be.
-async fn find_out(cluster: &Cluster, tenant: &str, need: &Need) -> News {
-    match need {
-        Need::Tenant => News::Tenant(Fact::Known(tenant.to_owned())),
-        Need::Gateways => News::Gateways(fact(cluster.gateway_choices().await)),
-        Need::Namespaces => News::Namespaces(fact(cluster.namespace_choices().await)),
-        Need::Services(namespace) => News::Services(namespace.clone(), fact(cluster.service_choices(namespace).await)),
-        Need::Issuers(namespace) => News::Issuers(namespace.clone(), fact(cluster.issuer_choices(namespace).await)),
-        Need::Surroundings(place) => {
-            let request = DiscoverRequest {
-                app_name: place.app.clone(),
-                namespace: place.namespace.clone(),
-                service: place.service.clone(),
-                gateway: place.gateway.clone(),
-                issuer: None,
-                tls_secret: None,
-                redis: None,
-            };
-            News::Surroundings(place.clone(), fact(cluster.discover(&request).await.map(Box::new)))
-        }
-    }
-}
-
-fn fact<T, E: std::fmt::Display>(found: Result<T, E>) -> Fact<T> {
-    match found {
-        Ok(found) => Fact::Known(found),
-        Err(error) => Fact::Failed(error.to_string()),
     }
 }
