@@ -1,8 +1,8 @@
 //! The answers file, `gatewright.yaml`: read with every mistake at once, written with a comment for every key.
 
 use super::{
-    Access, Adopt, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
-    Mistake, Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
+    Access, Adopt, Answers, Application, Certificate, Consent, EmailClaim, GatewayChoice, HookPlacement, Issuer,
+    IssuerKind, Mistake, Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
     checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
@@ -164,6 +164,7 @@ fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registrati
     let lifetime = reader.or("registration.secretLifetime", keys::DEFAULT_SECRET_LIFETIME);
     let lifetime = keep(reader, "registration.secretLifetime", lifetime, |lifetime| checks::secret_lifetime(*lifetime));
     let assignment_required = reader.yes_or_no("registration.assignmentRequired");
+    let consent = reader.choice("registration.consent", keys::CONSENTS, Consent::Grant);
     Ok(Registration {
         tenant: tenant?,
         adopt: adopt?,
@@ -171,6 +172,7 @@ fn registration(reader: &mut Reader, app: Option<&AppName>) -> Result<Registrati
         scope: scope?.value,
         secret_lifetime: lifetime?.value,
         assignment_required: assignment_required?,
+        consent: consent?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Every key of the answers file as data: the parser, the comments of a written file and docs/answers.md all read it here.
 
-use super::{EmailClaim, HookPlacement, IssuerKind};
+use super::{Consent, EmailClaim, HookPlacement, IssuerKind};
 
 /// What is written behind a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub(super) const EMAIL_CLAIMS: &[(&str, EmailClaim)] =
     &[("email", EmailClaim::Email), ("preferred_username", EmailClaim::PreferredUsername)];
 pub(super) const ISSUER_KINDS: &[(&str, IssuerKind)] =
     &[("ClusterIssuer", IssuerKind::ClusterIssuer), ("Issuer", IssuerKind::Issuer)];
+pub(super) const CONSENTS: &[(&str, Consent)] = &[("grant", Consent::Grant), ("handOver", Consent::HandOver)];
 pub(super) const HOOKS: &[(&str, HookPlacement)] =
     &[("sidecar", HookPlacement::Sidecar), ("gateway", HookPlacement::Gateway)];
 
@@ -178,6 +179,14 @@ pub const KEYS: &[Key] = &[
         absence: Absence::Means("false"),
         example: "false",
         meaning: "Whether only people and applications that are assigned in the portal get a token at all.",
+    },
+    Key {
+        path: "registration.consent",
+        shape: Shape::Choice(&["grant", "handOver"]),
+        absence: Absence::Means("grant"),
+        example: "grant",
+        meaning: "Who consents for everybody to what sign-in needs: `grant` does it here, for whoever may; `handOver` makes a \
+                  link and a text for an administrator, and never tries.",
     },
     section("access", Absence::Means("every default below"), "Who gets in."),
     Key {
@@ -458,6 +467,7 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("applicationid", "registration.adopt.clientId"),
     ("existingregistration", "registration.adopt"),
     ("secretexpiry", "registration.secretLifetime"),
+    ("adminconsent", "registration.consent"),
     ("domains", "access.emailDomains"),
     ("alloweddomains", "access.emailDomains"),
     ("clientcredentials", "access.machines"),

@@ -98,6 +98,17 @@ pub struct Registration {
     pub secret_lifetime: Lifetime,
     /// Whether only people and applications with an assignment get a token at all.
     pub assignment_required: bool,
+    /// Who consents for everybody to what sign-in needs.
+    pub consent: Consent,
+}
+
+/// Who consents for everybody to what sign-in needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// We do, if we may; otherwise it is handed over.
+    Grant,
+    /// An administrator, from a link that is handed over; it is never tried here.
+    HandOver,
 }
 
 /// A registration that is there already.

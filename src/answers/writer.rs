@@ -54,6 +54,7 @@ pub(crate) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
         ("registration.scope", text(&registration.scope)),
         ("registration.secretLifetime", bare(&registration.secret_lifetime)),
         ("registration.assignmentRequired", bare(&registration.assignment_required)),
+        ("registration.consent", text(&keys::word(keys::CONSENTS, &registration.consent))),
         ("access.emailDomains", Value::List(access.email_domains.iter().map(ToString::to_string).collect())),
         ("access.emailClaim", text(&keys::word(keys::EMAIL_CLAIMS, &access.email_claim))),
         ("access.machines", bare(&access.machines)),

@@ -1,7 +1,7 @@
 //! The parts as files that `kubectl apply --server-side -R -f DIR` takes, each with its why.
 
 use super::object::{GrantResource, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue};
-use crate::answers::Adopt;
+use crate::answers::{Adopt, Consent};
 use std::fmt::Write as _;
 
 /// A file of an export.
@@ -115,12 +115,16 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
         RegistrationPart::ServicePrincipal { assignment_required } => {
             vec![("appRoleAssignmentRequired", assignment_required.to_string())]
         }
-        RegistrationPart::Grant { resource, scopes } => {
+        RegistrationPart::Grant { resource, scopes, by } => {
             let resource = match resource {
                 GrantResource::Graph => "Microsoft Graph",
                 GrantResource::Own => "the application itself",
             };
-            vec![("resource", resource.to_owned()), ("scopes", listed(scopes))]
+            let mut lines = vec![("resource", resource.to_owned()), ("scopes", listed(scopes))];
+            if *by == Consent::HandOver {
+                lines.push(("givenBy", "an administrator, from the link that is handed over".to_owned()));
+            }
+            lines
         }
         RegistrationPart::RoleAssignment { role } => vec![("appRole", role.clone())],
         RegistrationPart::ClientSecret { display_name, lifetime } => {

@@ -1,7 +1,7 @@
 //! What a blueprint is made of.
 
 use crate::{
-    answers::{Adopt, names::Lifetime},
+    answers::{Adopt, Consent, names::Lifetime},
     secret::Fingerprint,
 };
 use std::collections::BTreeMap;
@@ -121,6 +121,8 @@ pub enum RegistrationPart {
         resource: GrantResource,
         /// The scopes.
         scopes: Vec<String>,
+        /// Who gives it.
+        by: Consent,
     },
     /// The app role given to the application itself, so that its own `client_credentials` get in.
     RoleAssignment {

@@ -5,7 +5,7 @@ use super::{
     context::Context,
     object::{GrantResource, Part, PartBody, PartId, RegistrationPart, Wave},
 };
-use crate::answers::EmailClaim;
+use crate::answers::{Consent, EmailClaim};
 use uuid::Uuid;
 
 /// What the sign-in proxy asks Microsoft Graph for in people's name; `User.Read` is the walk-through's, the others are
@@ -21,6 +21,7 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             RegistrationPart::RoleAssignment { role: APP_ROLE.to_owned() },
         )
     });
+    let by = answers.registration.consent;
     let mut parts = vec![
         application(context),
         part(
@@ -33,20 +34,22 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             "Lets the application be used in this tenant, and carries consent and assignments.",
             RegistrationPart::ServicePrincipal { assignment_required: answers.registration.assignment_required },
         ),
-        part(
+        grant(
             "grant/graph",
             "Consents for everybody to sign-in and to reading one's own profile, so that nobody is asked.",
             RegistrationPart::Grant {
                 resource: GrantResource::Graph,
                 scopes: GRAPH_SCOPES.map(str::to_owned).to_vec(),
+                by,
             },
         ),
-        part(
+        grant(
             "grant/own",
             "Consents for everybody to the application's own scope; client_credentials has no moment to ask.",
             RegistrationPart::Grant {
                 resource: GrantResource::Own,
                 scopes: vec![answers.registration.scope.to_string()],
+                by,
             },
         ),
     ];
@@ -98,6 +101,17 @@ fn application(context: &Context<'_>) -> Part {
 /// The id of a scope or role if it is new: made from its name, so that a run that was cut short finds it again.
 fn permission_id(unique_name: &str, kind: &str, value: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{unique_name}/{kind}/{value}").as_bytes())
+}
+
+/// A consent, with who gives it among the reasons.
+fn grant(name: &str, why: &str, body: RegistrationPart) -> Part {
+    match body {
+        RegistrationPart::Grant { by: Consent::HandOver, .. } => {
+            let why = format!("{why} The answers leave it to an administrator: it is not tried here.");
+            part(name, &why, body)
+        }
+        _ => part(name, why, body),
+    }
 }
 
 fn part(name: &str, why: &str, body: RegistrationPart) -> Part {

@@ -86,7 +86,12 @@ pub(super) async fn plan(global: &Global, screen: Screen, app: Option<&str>) -> 
     if let Some(worst) = plan.problems().first() {
         return Exit::from(worst.kind);
     }
-    match plan.counts().changes() {
+    let counts = plan.counts();
+    match counts.changes() {
+        0 if counts.hand_over > 0 => {
+            say("Nothing is left to do here, but somebody else has to: `setup` says who and what.");
+            Exit::HandedOver
+        }
         0 => {
             say("Nothing would change.");
             Exit::Done

@@ -201,6 +201,8 @@ pub enum Action {
     Keep,
     /// It is ours and no longer part of the installation.
     Delete,
+    /// It is left to somebody else.
+    HandOver,
     /// It can't be done: see the problem.
     Blocked,
 }
@@ -214,6 +216,7 @@ impl Action {
             Self::Replace => "replace",
             Self::Keep => "keep",
             Self::Delete => "delete",
+            Self::HandOver => "hand over",
             Self::Blocked => "blocked",
         }
     }
@@ -225,6 +228,7 @@ impl Action {
             Self::Update => "updated",
             Self::Replace => "replaced",
             Self::Delete => "deleted",
+            Self::HandOver => "handed over",
             Self::Keep | Self::Blocked => "kept",
         }
     }
@@ -232,6 +236,7 @@ impl Action {
 
 /// How many of each action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// See [`Action::Create`].
     pub create: usize,
@@ -243,6 +248,8 @@ pub struct Counts {
     pub keep: usize,
     /// See [`Action::Delete`].
     pub delete: usize,
+    /// See [`Action::HandOver`].
+    pub hand_over: usize,
     /// See [`Action::Blocked`].
     pub blocked: usize,
 }
@@ -258,6 +265,7 @@ impl Counts {
                 Action::Replace => &mut counts.replace,
                 Action::Keep => &mut counts.keep,
                 Action::Delete => &mut counts.delete,
+                Action::HandOver => &mut counts.hand_over,
                 Action::Blocked => &mut counts.blocked,
             } += 1;
         }
@@ -271,6 +279,7 @@ impl Counts {
             (self.update, Action::Update),
             (self.replace, Action::Replace),
             (self.delete, Action::Delete),
+            (self.hand_over, Action::HandOver),
             (self.keep, Action::Keep),
             (self.blocked, Action::Blocked),
         ];
@@ -328,6 +337,8 @@ pub struct HandOver {
     pub link: Option<String>,
     /// A command to run, where there is one.
     pub command: Option<String>,
+    /// A whole text to send, where there is one; the link is in it.
+    pub text: Option<String>,
 }
 
 /// How a run ended.

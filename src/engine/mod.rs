@@ -8,6 +8,7 @@ mod adoption;
 mod apply;
 mod budget;
 mod client_secret;
+mod consent;
 mod consistency;
 pub mod diff;
 pub mod event;

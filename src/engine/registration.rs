@@ -3,7 +3,7 @@
 use super::{
     Seen, Target, adoption,
     apply::{Run, Stop},
-    client_secret, diff,
+    client_secret, consent, diff,
     event::{Action, Event, HandOver, Problem, milliseconds},
     plan::Step,
     problem,
@@ -102,7 +102,7 @@ impl Live {
         self.application().map(|application| application.with(&merge(&self.desired, Some(application))))
     }
 
-    fn resource(&self, resource: GrantResource) -> Option<&ServicePrincipal> {
+    pub(super) fn resource(&self, resource: GrantResource) -> Option<&ServicePrincipal> {
         match resource {
             GrantResource::Graph => self.graph.as_ref(),
             GrantResource::Own => self.principal.as_ref(),
@@ -195,7 +195,7 @@ fn wanted(parts: &[Part]) -> Live {
                     rename: adopt.as_ref().is_some_and(|adopt| adopt.rename),
                 };
             }
-            PartBody::Registration(RegistrationPart::Grant { resource, scopes }) => {
+            PartBody::Registration(RegistrationPart::Grant { resource, scopes, .. }) => {
                 live.consents.push((*resource, scopes.clone()));
             }
             PartBody::Registration(RegistrationPart::RoleAssignment { role }) => live.own_role = Some(role.clone()),
@@ -236,12 +236,16 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
                 Some(there) => (Action::Update, change_between(&entra::before_in_principal(&patch, there), &patch)),
             }
         }
-        RegistrationPart::Grant { resource, scopes } => match live.grant(*resource) {
-            None => (Action::Create, added(scopes)),
+        RegistrationPart::Grant { resource, scopes, by } => match live.grant(*resource) {
+            None => (consent::action(*by, false), added(scopes)),
             Some(grant) => {
                 let missing: Vec<String> =
                     scopes.iter().filter(|scope| !grant.scopes().any(|there| there == *scope)).cloned().collect();
-                if missing.is_empty() { (Action::Keep, String::new()) } else { (Action::Update, added(&missing)) }
+                if missing.is_empty() {
+                    (Action::Keep, String::new())
+                } else {
+                    (consent::action(*by, true), added(&missing))
+                }
             }
         },
         RegistrationPart::RoleAssignment { role } => {
@@ -319,6 +323,7 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
             Ok(Done::Proven(action, proof)) => run.ready(&step, action, proof, started),
             Ok(Done::HandedOver(hand_over)) => {
                 run.handed_over = true;
+                run.done.insert(step.part.id.clone(), Action::HandOver);
                 let (part, title) = (step.part.id.clone(), step.title.clone());
                 run.events.tell(Event::HandOver { part, title, hand_over });
             }
@@ -414,7 +419,9 @@ async fn carry_out(
             }
             Ok(Done::Proven(action, None))
         }
-        RegistrationPart::Grant { resource, scopes } => grant(run, session, action, *resource, scopes).await,
+        RegistrationPart::Grant { resource, scopes, .. } => {
+            consent::bring(run, session, action, *resource, scopes).await
+        }
         RegistrationPart::RoleAssignment { role } => assign(run, session, action, role).await,
         RegistrationPart::ClientSecret { display_name, lifetime } => {
             let expires = jiff::Timestamp::now()
@@ -434,37 +441,6 @@ pub(super) fn registered(run: &Run<'_>) -> Result<Application, StepError> {
         .ok_or_else(|| StepError::Problem(problem::gone("use the registration that was just made")))
 }
 
-async fn grant(
-    run: &mut Run<'_>,
-    session: &Session,
-    action: Action,
-    resource: GrantResource,
-    scopes: &[String],
-) -> Result<Done, StepError> {
-    if action == Action::Keep {
-        return Ok(Done::Proven(action, None));
-    }
-    if resource == GrantResource::Graph && run.plan.seen.registration.graph.is_none() {
-        run.plan.seen.registration.graph = session.service_principal(GRAPH_APP_ID).await?;
-    }
-    let live = &run.plan.seen.registration;
-    let (Some(client), Some(resource)) = (&live.principal, live.resource(resource)) else {
-        return Err(StepError::Problem(problem::gone("consent on behalf of the service principal")));
-    };
-    match asked_again(|| session.ensure_grant(&client.id, &resource.id, scopes)).await {
-        Ok(_) => Ok(Done::Proven(action, None)),
-        Err(error) => match error.lacks_right() {
-            None => Err(error.into()),
-            Some(right) => Ok(Done::HandedOver(HandOver {
-                reason: format!("Consent for everybody is not ours to give: {}.", right.doing),
-                who: format!("somebody with one of the directory roles {}", right.roles.join(", ")),
-                link: Some(session.consent_link(&client.app_id)),
-                command: None,
-            })),
-        },
-    }
-}
-
 async fn assign(run: &Run<'_>, session: &Session, action: Action, role: &str) -> Result<Done, StepError> {
     if action == Action::Keep {
         return Ok(Done::Proven(action, None));
@@ -481,6 +457,7 @@ async fn assign(run: &Run<'_>, session: &Session, action: Action, role: &str) ->
                 reason: format!("Giving the application its own role is not ours to do: {}.", right.doing),
                 who: format!("somebody with one of the directory roles {}", right.roles.join(", ")),
                 link: None,
+                text: None,
                 command: Some(format!(
                     "az rest --method post --url '{}/v1.0/servicePrincipals/{id}/appRoleAssignedTo' --body \
                      '{{\"principalId\":\"{id}\",\"resourceId\":\"{id}\",\"appRoleId\":\"{}\"}}'",

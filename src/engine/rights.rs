@@ -64,7 +64,7 @@ fn questions(step: &Step) -> Vec<AccessQuestion> {
         Action::Update => &["patch"],
         Action::Replace => &["create", "patch", "delete"],
         Action::Delete => &["delete"],
-        Action::Keep | Action::Blocked => &[],
+        Action::Keep | Action::HandOver | Action::Blocked => &[],
     };
     let object = match &step.part.body {
         PartBody::Registration(_) => return Vec::new(),

@@ -31,7 +31,7 @@ fn of_registration(part: &RegistrationPart) -> Title {
         }
         RegistrationPart::IdentifierUri => title("Identifier URI", "api://CLIENT-ID"),
         RegistrationPart::ServicePrincipal { .. } => title("Service principal", "of the application"),
-        RegistrationPart::Grant { resource, scopes } => {
+        RegistrationPart::Grant { resource, scopes, .. } => {
             let of_whom = match resource {
                 GrantResource::Graph => "Microsoft Graph",
                 GrantResource::Own => "the application",

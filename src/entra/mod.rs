@@ -41,6 +41,7 @@ pub use adoption::{ADOPTED_TAG, Adoption, added, kept, was};
 pub use device_code::DeviceCode;
 pub use error::{Answer, Error, MissingRight};
 pub use merge::{Desired, before, before_in_principal, expose, merge, merge_service_principal};
+pub use rest::MAY_CONSENT;
 pub use session::{GrantOutcome, NewPassword, Session};
 pub use sign_in::{Caller, CallerKind, Environment, Method, SignInRequest, sign_in};
 pub use sign_in_error::SignInError;

@@ -91,11 +91,14 @@ pub(super) const TO_MANAGE: Needs = Needs {
     permission: "Application.ReadWrite.OwnedBy",
     roles: &["Application Developer", "Cloud Application Administrator", "Application Administrator"],
 };
+/// The directory roles that may consent for everybody to delegated permissions (domain.md 1.3), the least first.
+pub const MAY_CONSENT: &[&str] =
+    &["Cloud Application Administrator", "Application Administrator", "Privileged Role Administrator"];
 /// Consent for everybody.
 pub(super) const TO_CONSENT: Needs = Needs {
     scope: "DelegatedPermissionGrant.ReadWrite.All",
     permission: "DelegatedPermissionGrant.ReadWrite.All",
-    roles: &["Cloud Application Administrator", "Application Administrator", "Privileged Role Administrator"],
+    roles: MAY_CONSENT,
 };
 /// App roles.
 pub(super) const TO_ASSIGN: Needs = Needs {

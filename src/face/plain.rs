@@ -161,8 +161,11 @@ pub fn problem_text(problem: &Problem) -> String {
 /// What to send to whom.
 pub fn hand_over_text(hand_over: &HandOver) -> String {
     let mut text = format!("{}\nSend this to {}:\n", hand_over.reason, hand_over.who);
-    for line in [&hand_over.link, &hand_over.command].into_iter().flatten() {
-        let _infallible = writeln!(text, "  {line}");
+    // The text has the link in it.
+    let link = hand_over.link.as_deref().filter(|_| hand_over.text.is_none());
+    let sent = [link, hand_over.command.as_deref(), hand_over.text.as_deref()];
+    for line in sent.into_iter().flatten().flat_map(str::lines) {
+        let _infallible = writeln!(text, "{}", format!("  {line}").trim_end());
     }
     text.push_str("Everything else goes on; the next run picks this up.\n");
     text

@@ -43,6 +43,7 @@ impl Wizard {
             Choices::Ports => self.ports(),
             Choices::EmailClaims => email_claims(),
             Choices::Certificates => certificates(),
+            Choices::Consents => consents(),
             Choices::Stores => stores(),
             Choices::Issuers => self.issuers(),
             Choices::Hooks => self.hooks(),
@@ -190,6 +191,13 @@ fn certificates() -> Vec<Choice> {
     vec![
         Choice::new(ISSUED, "have cert-manager make and renew it"),
         Choice::new(THERE, "there is a TLS Secret already, use that"),
+    ]
+}
+
+fn consents() -> Vec<Choice> {
+    vec![
+        Choice::new("grant", "give it here; if you may not, you get link and text too"),
+        Choice::new("handOver", "never try: make link and text for an administrator"),
     ]
 }
 

@@ -86,6 +86,8 @@ pub enum Choices {
     Ports,
     /// The claims that can hold an address.
     EmailClaims,
+    /// To consent here, or to hand it over.
+    Consents,
     /// A store of our own, or one that is there.
     Stores,
     /// An issuer, or a Secret that is there.
@@ -355,10 +357,19 @@ pub static QUESTIONS: &[Question] = &[
         Step::Access,
         Kind::Text,
         "Which scope does it expose?",
-        "Other applications ask for api://CLIENT_ID/SCOPE to call this one for a person. The consent that sign-in needs is \
-         granted here if you may grant it; otherwise you get the link to hand to an administrator.",
+        "Other applications ask for api://CLIENT_ID/SCOPE to call this one for a person.",
     )
     .proposing(Proposal::Fixed("user_impersonation")),
+    question(
+        "registration.consent",
+        Step::Access,
+        choice(Choices::Consents),
+        "Who consents to sign-in for everybody?",
+        "Without consent, people are asked for it one by one, or are turned away where the tenant forbids that. Whoever is \
+         an administrator of applications may give it for everybody; for all others there is a link and a text to send to \
+         one, and everything else goes on.",
+    )
+    .proposing(Proposal::Fixed("grant")),
     question(
         "access.emailDomains",
         Step::Access,

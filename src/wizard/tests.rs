@@ -275,6 +275,7 @@ fn given_facts_that_cannot_be_found_out_then_answers_are_written_and_the_reason_
         "",
         "",
         "",
+        "",
         "1",
         "",
         "",

@@ -68,6 +68,12 @@ pub(crate) fn cookies(response: &Response) -> String {
     pairs.filter(|pair| !pair.ends_with('=')).collect::<Vec<_>>().join("; ")
 }
 
+/// A browser of somebody who looks for themselves where a page leads: it trusts the practice authority, and follows no redirect.
+pub(crate) fn a_browser(world: &World) -> Client {
+    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
+    Client::builder().tls_certs_only([authority]).redirect(Policy::none()).build().unwrap()
+}
+
 /// Signs `person` in on the way to `path`, and tells the cookies of the session.
 pub(crate) fn sign_in(world: &World, person: &str, path: &str) -> String {
     let edge = client(world);
@@ -76,8 +82,7 @@ pub(crate) fn sign_in(world: &World, person: &str, path: &str) -> String {
     let csrf = cookies(&first);
     let authorize = first.headers()["location"].to_str().unwrap().to_owned();
 
-    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
-    let browser = Client::builder().tls_certs_only([authority]).redirect(Policy::none()).build().unwrap();
+    let browser = a_browser(world);
     let mut authorize = Url::parse(&authorize).unwrap();
     authorize.query_pairs_mut().append_pair("login_hint", person);
     let signed_in = world.wait_for(browser.get(authorize).send()).unwrap();

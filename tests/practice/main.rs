@@ -5,6 +5,7 @@
 mod adopt;
 mod bad_world;
 mod behind_its_back;
+mod consent;
 mod door;
 mod existing;
 mod export;

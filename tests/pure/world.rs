@@ -2,8 +2,8 @@
 
 use gatewright::{
     answers::{
-        Access, Answers, Application, Certificate, EmailClaim, HookPlacement, Issuer, IssuerKind, PasswordSource,
-        Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
+        Access, Answers, Application, Certificate, Consent, EmailClaim, HookPlacement, Issuer, IssuerKind,
+        PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
         names::{Lifetime, Port},
     },
     blueprint::{Existing, Known},
@@ -38,6 +38,7 @@ pub(crate) fn answers() -> Answers {
             scope: "user_impersonation".parse().unwrap(),
             secret_lifetime: Lifetime::days(180),
             assignment_required: false,
+            consent: Consent::Grant,
         },
         access: Access {
             email_domains: vec!["example.com".parse().unwrap()],

@@ -394,6 +394,7 @@ fn handed_over(size: (u16, u16)) -> State {
         who: "a Cloud Application Administrator".to_owned(),
         link: Some("https://login.microsoftonline.com/contoso.onmicrosoft.com/adminconsent?client_id=4ac4f223-1abb-532c-a4cd-d3ff34177969".to_owned()),
         command: None,
+        text: Some("Subject: admin consent for myapp".to_owned()),
     };
     state = told(state, Event::HandOver { part, title, hand_over });
     finish(state, Outcome::HandedOver, NEXT)

@@ -17,6 +17,7 @@ const BY_KEYBOARD: &[(&str, &str)] = &[
     ("How long does its client secret live?", ""),
     ("Must people be assigned in the portal before they may sign in?", ""),
     ("Which scope does it expose?", ""),
+    ("Who consents to sign-in for everybody?", ""),
     ("Which mail domains get in?", ""),
     ("Which claim holds the address?", ""),
     ("May applications get in too, with client_credentials?", ""),

@@ -113,6 +113,7 @@ fn given_the_choices_in_the_table_then_they_are_the_words_that_are_read() {
         _ => Vec::new(),
     };
     assert_eq!(words("hook"), keys::HOOKS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    assert_eq!(words("registration.consent"), keys::CONSENTS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     assert_eq!(words("access.emailClaim"), keys::EMAIL_CLAIMS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     assert_eq!(words("certificate.issuer.kind"), keys::ISSUER_KINDS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
 }

@@ -1,8 +1,8 @@
 //! What is written reads back, and the sample files are right.
 
 use crate::answers::{
-    Access, Adopt, Answers, Application, Certificate, EmailClaim, GatewayChoice, HookPlacement, Issuer, IssuerKind,
-    PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
+    Access, Adopt, Answers, Application, Certificate, Consent, EmailClaim, GatewayChoice, HookPlacement, Issuer,
+    IssuerKind, PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
     file::{parse, render},
     names::{DnsName, Lifetime, Port},
 };
@@ -165,14 +165,16 @@ fn registrations() -> impl Strategy<Value = Registration> {
         name("[a-zA-Z_][a-zA-Z0-9._-]{0,30}"),
         1_u64..=730,
         any::<bool>(),
+        prop::sample::select(vec![Consent::Grant, Consent::HandOver]),
     )
-        .prop_map(|(tenant, adopt, display_name, scope, days, assignment_required)| Registration {
+        .prop_map(|(tenant, adopt, display_name, scope, days, assignment_required, consent)| Registration {
             tenant,
             adopt: adopt.map(|(client_id, rename)| Adopt { client_id, rename }),
             display_name,
             scope,
             secret_lifetime: Lifetime::days(days),
             assignment_required,
+            consent,
         })
 }
 

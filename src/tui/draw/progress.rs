@@ -108,6 +108,10 @@ fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) -> Vec<Line
     for text in [&hand_over.link, &hand_over.command].into_iter().flatten() {
         lines.extend(wrap(text, room).into_iter().map(|line| Line::styled(format!("   {line}"), theme.strong)));
     }
+    if hand_over.text.is_some() {
+        let where_it_is = "A text to send with it is written into the scrollback when this screen is left.";
+        lines.extend(wrap(where_it_is, room).into_iter().map(|line| Line::styled(format!("   {line}"), theme.faint)));
+    }
     lines
 }
 

@@ -93,6 +93,7 @@ fn sign(action: Action, theme: &Theme) -> (&'static str, Style) {
         Action::Replace => ("!", theme.care),
         Action::Keep => ("=", theme.faint),
         Action::Delete => ("-", theme.bad),
+        Action::HandOver => (theme.glyphs.handed_over, theme.care),
         Action::Blocked => (theme.glyphs.failed, theme.bad),
     }
 }
@@ -186,7 +187,7 @@ fn why(item: &Item, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line> = wrap(&summary.why, room).into_iter().map(Line::raw).collect();
     lines.push(Line::default());
     let when = format!("{} {}", what_happens(summary.action), when(summary.wave));
-    let when = if matches!(summary.action, Action::Keep | Action::Blocked) {
+    let when = if matches!(summary.action, Action::Keep | Action::HandOver | Action::Blocked) {
         what_happens(summary.action).to_owned()
     } else {
         when
@@ -211,6 +212,7 @@ fn what_happens(action: Action) -> &'static str {
         Action::Replace => "It is deleted and made anew, because what differs can't be changed,",
         Action::Keep => "It is there, and as it should be.",
         Action::Delete => "It is deleted last, once what replaces it is proven; its place was",
+        Action::HandOver => "It is left to somebody else: you get what to send to whom, and everything else goes on.",
         Action::Blocked => "It can't be made, and nothing else is made without it.",
     }
 }

@@ -82,7 +82,7 @@ impl Review {
         let usual = if is_warned_of { Some(Pane::Why) } else { None };
         self.pane.or(usual).unwrap_or_else(|| match self.item().map(|item| item.summary.action) {
             Some(Action::Update | Action::Replace) => Pane::Diff,
-            Some(Action::Delete | Action::Blocked) => Pane::Why,
+            Some(Action::Delete | Action::HandOver | Action::Blocked) => Pane::Why,
             _ => Pane::Yaml,
         })
     }
