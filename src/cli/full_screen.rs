@@ -209,7 +209,7 @@ async fn attempt(
         return Some(left);
     }
     dialogue.begin();
-    let outcome = engine::apply(&connection.target, plan, events.clone(), cancel.clone()).await;
+    let outcome = engine::apply(&connection.target, plan, events.clone(), dialogue.control()).await;
     let went_well = matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver);
     let next = if went_well { connection.next_commands() } else { HOW_TO_GO_ON };
     let may_run_again = !went_well && !cancel.is_cancelled();

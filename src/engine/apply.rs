@@ -2,19 +2,20 @@
 
 use super::{
     Target, budget, consistency,
-    event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, milliseconds},
+    control::{Control, Pause},
+    event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
     fill_in, mesh,
     plan::{Plan, Step},
     problem, proof, registration,
 };
 use crate::{
     blueprint::{self, Manifest, PartBody, PartId, SecretValue, Wave},
-    cluster::{ObjectRef, Write},
+    cluster::{Cluster, ObjectRef, WaitError, Write},
 };
 use futures::future::join_all;
 use std::{
     collections::{BTreeMap, HashMap},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,9 @@ pub(super) struct Run<'a> {
     pub(super) plan: Plan,
     pub(super) events: Events,
     pub(super) cancel: CancellationToken,
+    pub(super) pause: Pause,
+    /// What was done last.
+    last: Option<Title>,
     /// What was really done, by part.
     pub(super) done: HashMap<PartId, Action>,
     pub(super) handed_over: bool,
@@ -62,8 +66,9 @@ pub(super) struct Run<'a> {
     waiting: BTreeMap<Wave, JoinSet<Pending>>,
 }
 
-/// Carries out `plan`, which was shown and confirmed. Whatever happens is told as events; the last one is `Finished`.
-pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: CancellationToken) -> Outcome {
+/// Carries out `plan`, which was shown and confirmed. Whatever happens is told as events; the last one is `Finished`. Between two steps it pauses if `control` asks for it, and wherever it waits it can be stopped.
+pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl Into<Control>) -> Outcome {
+    let Control { cancel, pause } = control.into();
     let started = Instant::now();
     let address = plan.answers.application.host.to_string();
     let mut run = Run {
@@ -71,6 +76,8 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, cancel: Cancella
         plan,
         events,
         cancel,
+        pause,
+        last: None,
         done: HashMap::new(),
         handed_over: false,
         written_early: HashMap::new(),
@@ -106,12 +113,17 @@ impl Run<'_> {
                 }
                 Wave::Routes => {
                     self.draw_again()?;
+                    // Not between the proof and the routes that rest on it: it is as good as it is fresh.
+                    self.between_steps().await?;
                     proof::locks_are_live(self).await?;
                     self.write(wave).await?;
                     proof::routes_are_live(self).await?;
                 }
                 _ => {
                     self.draw_again()?;
+                    if self.has_changes(wave) {
+                        self.between_steps().await?;
+                    }
                     self.write(wave).await?;
                 }
             }
@@ -181,8 +193,7 @@ impl Run<'_> {
 
     pub(super) fn fail_run(&self, problem: Problem) -> Stop {
         let kind = problem.kind;
-        let title =
-            super::event::Title { kind: "Plan".to_owned(), name: self.plan.answers.application.name.to_string() };
+        let title = Title { kind: "Plan".to_owned(), name: self.plan.answers.application.name.to_string() };
         self.events.tell(Event::Failed { part: PartId("plan".to_owned()), title, problem });
         Stop::Failed(kind)
     }
@@ -194,15 +205,46 @@ impl Run<'_> {
 
     /// Tells that `step` is done.
     pub(super) fn ready(&mut self, step: &Step, action: Action, proof: Option<String>, since: Instant) {
-        self.done.insert(step.part.id.clone(), action);
+        self.did(step, action);
         tell_ready(&self.events, step, action, proof, since);
+    }
+
+    fn did(&mut self, step: &Step, action: Action) {
+        self.done.insert(step.part.id.clone(), action);
+        if action != Action::Keep {
+            self.last = Some(step.title.clone());
+        }
+    }
+
+    pub(super) fn is_not_stopped(&self) -> Result<(), Stop> {
+        if self.cancel.is_cancelled() { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+
+    /// Where a person can stop it, or have it wait: nothing is half done here.
+    pub(super) async fn between_steps(&self) -> Result<(), Stop> {
+        self.is_not_stopped()?;
+        if !self.pause.is_held() {
+            return Ok(());
+        }
+        let before = self.pause.so_far();
+        self.events.tell(Event::Paused { after: self.last.clone() });
+        if self.cancel.run_until_cancelled(self.pause.until_it_may_go_on()).await.is_none() {
+            return Err(Stop::Interrupted);
+        }
+        let paused_ms = milliseconds(self.pause.so_far().saturating_sub(before));
+        self.events.tell(Event::Resumed { paused_ms });
+        Ok(())
+    }
+
+    /// Whether anything of `wave` is still to be written.
+    fn has_changes(&self, wave: Wave) -> bool {
+        let is_to_do = |step: &Step| in_wave(step, wave) && step.action != Action::Keep;
+        self.plan.steps.iter().any(|step| is_to_do(step) && !self.done.contains_key(&step.part.id))
     }
 
     /// Sends everything of `wave` side by side. What has an effect to wait for is left waiting in the background.
     async fn write(&mut self, wave: Wave) -> Result<(), Stop> {
-        if self.cancel.is_cancelled() {
-            return Err(Stop::Interrupted);
-        }
+        self.is_not_stopped()?;
         let is_to_do = |step: &&Step| in_wave(step, wave) && !self.done.contains_key(&step.part.id);
         let steps: Vec<Step> = self.plan.steps.iter().filter(is_to_do).cloned().collect();
         let mut writes = Vec::new();
@@ -247,15 +289,17 @@ impl Run<'_> {
             self.ready(&step, action, None, started);
             return;
         };
-        self.done.insert(step.part.id.clone(), action);
-        let (cluster, events, cancel) = (self.target.cluster.clone(), self.events.clone(), self.cancel.clone());
+        self.did(&step, action);
+        let (cluster, events) = (self.target.cluster.clone(), self.events.clone());
+        let (cancel, pause) = (self.cancel.clone(), self.pause.clone());
         self.waiting.entry(gate).or_default().spawn(async move {
             let part = step.part.id.clone();
             let Some(Ok(reference)) = step.manifest().map(|manifest| ObjectRef::of(&manifest.object)) else {
                 return Pending { part, result: Ok(()) };
             };
             let on_reason = |reason: String| events.waiting(&step.part.id, &step.title, reason, started, budget);
-            let result = match cluster.wait_ready(&reference, budget, &cancel, &on_reason).await {
+            let waited = wait_ready(&cluster, &reference, budget, (&cancel, &pause), &on_reason).await;
+            let result = match waited {
                 Ok(()) => {
                     tell_ready(&events, &step, action, Some("ready".to_owned()), started);
                     Ok(())
@@ -296,9 +340,7 @@ impl Run<'_> {
             self.plan.steps.iter().filter(|step| step.action == Action::Delete).cloned().collect();
         let started = Instant::now();
         for step in &leftovers {
-            if self.cancel.is_cancelled() {
-                return Err(Stop::Interrupted);
-            }
+            self.between_steps().await?;
             delete(self.target, &self.events, step).await?;
         }
         for step in &leftovers {
@@ -402,6 +444,29 @@ async fn is_gone(target: &Target, events: &Events, cancel: &CancellationToken, s
         None => Stop::Interrupted,
         Some(problem) => fail(events, step, problem),
     })
+}
+
+/// Waits for the effect of an object. Time for which the person had the run pause does not count: they may be seeing to just this.
+async fn wait_ready(
+    cluster: &Cluster,
+    object: &ObjectRef,
+    budget: Duration,
+    (cancel, pause): (&CancellationToken, &Pause),
+    on_reason: &(dyn Fn(String) + Send + Sync),
+) -> Result<(), WaitError> {
+    let mut left = budget;
+    loop {
+        let paused_before = pause.so_far();
+        let waited = cluster.wait_ready(object, left, cancel, on_reason).await;
+        let paused = pause.so_far().saturating_sub(paused_before);
+        match waited {
+            Err(WaitError::TimedOut { .. }) if !paused.is_zero() => left = paused,
+            Err(WaitError::TimedOut { object, reason, .. }) => {
+                return Err(WaitError::TimedOut { object, budget, reason });
+            }
+            waited => return waited,
+        }
+    }
 }
 
 fn fail(events: &Events, step: &Step, problem: Problem) -> Stop {

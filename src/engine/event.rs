@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The version of the event format. A reader may rely on the fields of a version; new ones may be added to it.
+/// The version of the event format. A reader may rely on the events and fields of a version; new ones may be added to it.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// An event with what every event has.
@@ -129,6 +129,16 @@ pub enum Event {
         title: Title,
         /// What to send to whom.
         hand_over: HandOver,
+    },
+    /// The person had it pause: nothing more is begun until it goes on. What has been written is still waited for.
+    Paused {
+        /// What was done last; nothing where nothing was done yet.
+        after: Option<Title>,
+    },
+    /// It goes on after a pause.
+    Resumed {
+        /// How long it paused, in milliseconds.
+        paused_ms: u64,
     },
     /// An installation that was found.
     Installed {

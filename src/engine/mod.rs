@@ -10,6 +10,7 @@ mod budget;
 mod client_secret;
 mod consent;
 mod consistency;
+mod control;
 pub mod diff;
 pub mod event;
 mod fill_in;
@@ -26,6 +27,7 @@ mod secrets;
 mod title;
 
 pub use apply::apply;
+pub use control::{Control, Pause};
 pub use look::{Seen, look};
 pub use plan::{Plan, Step, plan};
 pub use problem::impossible;

@@ -310,8 +310,10 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
     let steps: Vec<Step> =
         run.plan.steps.iter().filter(|step| matches!(step.part.body, PartBody::Registration(_))).cloned().collect();
     for step in steps {
-        if run.cancel.is_cancelled() {
-            return Err(Stop::Interrupted);
+        if step.action == Action::Keep {
+            run.is_not_stopped()?;
+        } else {
+            run.between_steps().await?;
         }
         let PartBody::Registration(part) = &step.part.body else { continue };
         let started = Instant::now();
@@ -327,6 +329,7 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
                 let (part, title) = (step.part.id.clone(), step.title.clone());
                 run.events.tell(Event::HandOver { part, title, hand_over });
             }
+            Err(StepError::Entra(error)) if error.is_cancelled() => return Err(Stop::Interrupted),
             Err(StepError::Entra(error)) => {
                 let tried = format!("{} {}", step.title.kind, step.title.name);
                 return Err(run.fail(&step, problem::entra(&tried, &error)));
@@ -337,10 +340,11 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The session, telling as events of the step why it waits.
+/// The session, telling as events of the step why it waits, and waiting no longer than the person does.
 fn observed(run: &Run<'_>, step: &Step, started: Instant) -> Session {
     let (events, part, title) = (run.events.clone(), step.part.id.clone(), step.title.clone());
-    run.target.session.observed_by(move |reason| {
+    let session = run.target.session.stopped_by(run.cancel.clone());
+    session.observed_by(move |reason| {
         // One budget on the screen: that of the wait itself, where it has one, and else that of all of Entra.
         let (waited, budget) = reason.clock().unwrap_or_else(|| (started.elapsed(), super::budget::ENTRA));
         events.tell(Event::Waiting {

@@ -209,6 +209,12 @@ pub enum Error {
         /// Its URL in the bin.
         url: String,
     },
+    /// The person did not want to wait any longer. Nothing was under way.
+    #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
+    Cancelled {
+        /// What was tried.
+        doing: String,
+    },
     /// Any other refusal.
     #[error("{}: {}; {}", self.tried(), self.cause(), self.remedy())]
     Refused {
@@ -270,6 +276,7 @@ impl Error {
             | Self::NotReplicated { doing, .. }
             | Self::CredentialPolicy { doing, .. }
             | Self::SoftDeleted { doing, .. }
+            | Self::Cancelled { doing }
             | Self::Refused { doing, .. }
             | Self::Unreadable { doing, .. } => doing,
         }
@@ -299,6 +306,7 @@ impl Error {
                 "one that was deleted is in the tenant's bin (client id {}) and keeps the name for 30 days",
                 deleted.app_id
             ),
+            Self::Cancelled { .. } => "it was not waited for any longer".to_owned(),
             Self::Refused { answer, .. } => format!("refused ({answer})"),
             Self::Unreadable { cause, .. } => format!("what came back is no answer of Microsoft Graph: {cause}"),
         }
@@ -325,6 +333,7 @@ impl Error {
                      --method delete --url {url}`, then run again"
                 );
             }
+            Self::Cancelled { .. } => "run again, which goes on from here",
             Self::Refused { answer, .. } => remedy_for(answer),
             Self::Unreadable { .. } => "see whether a proxy answers in its place, then run again",
         };
@@ -357,6 +366,11 @@ impl Error {
         }
     }
 
+    /// Whether the person did not want to wait any longer.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
     /// Whether the budget ran out, as opposed to a refusal.
     pub fn is_timed_out(&self) -> bool {
         matches!(self, Self::NotReplicated { .. } | Self::Outage { .. } | Self::Throttled { .. })
@@ -376,6 +390,7 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::OutcomeUnknown { .. }
             | Self::SoftDeleted { .. }
+            | Self::Cancelled { .. }
             | Self::Unreadable { .. } => None,
         }
     }

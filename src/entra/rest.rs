@@ -21,6 +21,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -232,6 +233,8 @@ pub(super) struct Rest {
     base: Url,
     patience: Patience,
     observer: Observer,
+    /// Ends waiting; never what is being written.
+    cancel: CancellationToken,
     /// How the caller signed in, for the message when the token is not accepted any more.
     method: super::Method,
 }
@@ -268,12 +271,23 @@ impl Rest {
             base: Url::parse(&format!("{}/v1.0/", graph.as_str().trim_end_matches('/')))?,
             patience,
             observer: Arc::new(|_| {}),
+            cancel: CancellationToken::new(),
             method: signed_in_with,
         })
     }
 
     pub(super) fn observed_by(&self, observer: Observer) -> Self {
         Self { observer, ..self.clone() }
+    }
+
+    pub(super) fn stopped_by(&self, cancel: CancellationToken) -> Self {
+        Self { cancel, ..self.clone() }
+    }
+
+    /// Waits for what changes nothing, unless the person stops it.
+    pub(super) async fn unless_stopped<T>(&self, doing: &str, waiting: impl Future<Output = T>) -> Result<T, Error> {
+        let waited = self.cancel.run_until_cancelled(waiting).await;
+        waited.ok_or_else(|| Error::Cancelled { doing: doing.to_owned() })
     }
 
     pub(super) fn patience(&self) -> &Patience {
@@ -352,7 +366,7 @@ impl Rest {
                 return Err(gave_up(ask, &url, trouble, began.elapsed(), pause));
             }
             self.observe(&reason);
-            tokio::time::sleep(pause).await;
+            self.unless_stopped(&ask.doing, tokio::time::sleep(pause)).await?;
         }
         Err(Error::Unreadable { doing: ask.doing, cause: "too many repetitions".to_owned() })
     }
@@ -369,7 +383,11 @@ impl Rest {
             request.insert_header(PREFER, "create-if-missing");
         }
         let options = PipelineSendOptions { skip_checks: true, ..Default::default() };
-        match self.pipeline.send(&Context::default(), &mut request, Some(options)).await {
+        let reads = request.method() == Method::Get;
+        let context = Context::default();
+        let answer = self.pipeline.send(&context, &mut request, Some(options));
+        let answer = if reads { self.unless_stopped(&ask.doing, answer).await? } else { answer.await };
+        match answer {
             Ok(reply) if reply.status().is_success() => Ok(Ok(reply)),
             Ok(reply) => Ok(Err(answered(&reply))),
             Err(error) => match error.kind() {

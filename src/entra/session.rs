@@ -10,6 +10,7 @@ use crate::{facts::TenantFacts, secret::Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Shorter lifetimes to try, in days, where the tenant's policy refuses the wanted one (domain.md 1.2).
 const SHORTER_LIFETIMES: [i64; 3] = [180, 90, 30];
@@ -61,6 +62,12 @@ impl Session {
         Self { rest: self.rest.observed_by(Arc::new(observer)), ..self.clone() }
     }
 
+    /// The same session, which ends waiting and reading once `cancel` is cancelled. What writes is finished.
+    #[must_use]
+    pub fn stopped_by(&self, cancel: CancellationToken) -> Self {
+        Self { rest: self.rest.stopped_by(cancel), ..self.clone() }
+    }
+
     /// The tenant.
     pub fn tenant(&self) -> &TenantFacts {
         &self.identity.tenant
@@ -81,6 +88,10 @@ impl Session {
 
     pub(super) fn observe(&self, reason: &WaitReason) {
         self.rest.observe(reason);
+    }
+
+    pub(super) async fn unless_stopped<T>(&self, doing: &str, waiting: impl Future<Output = T>) -> Result<T, Error> {
+        self.rest.unless_stopped(doing, waiting).await
     }
 
     pub(super) fn token_endpoint(&self) -> String {

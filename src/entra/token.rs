@@ -122,15 +122,16 @@ impl Session {
         for repetition in 0.. {
             let doing = format!("proving that the client {client_id} gets a token");
             let (waited, pause) = (began.elapsed(), patience.pause(repetition));
-            let answer = match self.client_credentials(client_id, secret, scope).await {
+            let asking = self.client_credentials(client_id, secret, scope);
+            let answer = match self.unless_stopped(&doing, asking).await? {
                 Ok(probe) => match role {
                     Some(role) if !probe.roles.iter().any(|held| held == role) => role_missing(role),
                     _ => return Ok(probe),
                 },
                 Err(Error::Refused { answer, .. }) if means_not_yet(&answer, role.is_some()) => answer,
                 Err(Error::Unreachable { cause, .. }) if waited + pause < patience.outage => {
-                    self.observe(&WaitReason::Outage { doing, cause, pause });
-                    tokio::time::sleep(pause).await;
+                    self.observe(&WaitReason::Outage { doing: doing.clone(), cause, pause });
+                    self.unless_stopped(&doing, tokio::time::sleep(pause)).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -138,8 +139,8 @@ impl Session {
             if waited + pause > budget {
                 return Err(Error::NotReplicated { doing, waited, answer });
             }
-            self.observe(&WaitReason::Replicating { doing, answer, waited, budget });
-            tokio::time::sleep(pause).await;
+            self.observe(&WaitReason::Replicating { doing: doing.clone(), answer, waited, budget });
+            self.unless_stopped(&doing, tokio::time::sleep(pause)).await?;
         }
         Err(Error::Unreadable { doing: "getting a token".to_owned(), cause: "too many repetitions".to_owned() })
     }

@@ -72,6 +72,9 @@ impl<W: Write + Send> Face for Plain<W> {
                 ready_text(title, *action, proof.as_deref(), *elapsed_ms, columns)
             }
             Event::Proven { title, proof, .. } => row(&good("proven"), title, proof, columns),
+            Event::Paused { after: Some(title) } => format!("  paused after {} {}\n", title.kind, title.name),
+            Event::Paused { after: None } => "  paused before anything was done\n".to_owned(),
+            Event::Resumed { .. } => "  going on\n".to_owned(),
             Event::Failed { title, problem, .. } => {
                 format!("{}{}", row(&bad("failed"), title, "", columns), indented(&problem_text(problem)))
             }

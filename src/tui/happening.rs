@@ -44,6 +44,10 @@ pub enum Wish {
     Leave,
     /// Stop what is running, after what is being written.
     Stop,
+    /// Pause before the next step.
+    Pause,
+    /// Go on after a pause.
+    GoOn,
     /// End at once; what is being written is not waited for.
     EndNow,
     /// Look and plan again.

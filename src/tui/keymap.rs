@@ -1,6 +1,6 @@
 //! Which keys do what where, as data. Dispatch, the hint bar and the overlay of all keys read the same table.
 
-use super::state::{Pane, Phase, State};
+use super::state::{Pace, Pane, Phase, State};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does.
@@ -24,6 +24,7 @@ pub enum Command {
     Apply,
     Leave,
     Stop,
+    Pause,
     Log,
     Again,
     Help,
@@ -157,6 +158,7 @@ static APPLYING: &[Row] = rows![
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
+    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping;
     [control('c')] => Stop, stop_label, InTheBar;
 ];
 
@@ -204,6 +206,10 @@ fn apply_label(state: &State) -> String {
 
 fn stop_label(state: &State) -> String {
     named(if state.stopping { "stop at once" } else { "stop (a re-run goes on)" })
+}
+
+fn pause_label(state: &State) -> String {
+    named(if state.pace == Pace::GoingOn { "pause after this" } else { "go on" })
 }
 
 /// Every binding that holds now.

@@ -9,7 +9,10 @@ use super::{
     state::{Ending, Item, Opening, State},
     theme::{Abilities, Theme},
 };
-use crate::engine::event::{Envelope, Listener};
+use crate::engine::{
+    Control,
+    event::{Envelope, Listener},
+};
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
 use std::{
     io::{self, BufWriter},
@@ -72,7 +75,7 @@ pub enum Decision {
 pub struct Dialogue {
     sender: UnboundedSender<Happening>,
     decisions: UnboundedReceiver<Decision>,
-    cancel: CancellationToken,
+    control: Control,
 }
 
 /// Brings the engine's events onto the one channel.
@@ -93,7 +96,12 @@ impl Dialogue {
 
     /// Is cancelled when the person wants it to stop.
     pub fn cancel(&self) -> CancellationToken {
-        self.cancel.clone()
+        self.control.cancel.clone()
+    }
+
+    /// What stops the work, or has it pause, when the person wants that.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Shows a plan.
@@ -103,6 +111,7 @@ impl Dialogue {
 
     /// Shows that the plan is being carried out.
     pub fn begin(&self) {
+        self.control.pause.go_on();
         self.say(Happening::Begun);
     }
 
@@ -159,14 +168,14 @@ impl Stage {
         W: Future<Output = T>,
         F: FnOnce(Dialogue) -> W + Send + 'static,
     {
-        let cancel = CancellationToken::new();
+        let control = Control::default();
         let (decide, decisions) = unbounded_channel();
-        let dialogue = Dialogue { sender: self.sender.clone(), decisions, cancel: cancel.clone() };
+        let dialogue = Dialogue { sender: self.sender.clone(), decisions, control: control.clone() };
         let sources = Sources::listen(&self.sender);
         let runtime = tokio::runtime::Handle::current();
         // On a thread of its own: however busy the work is, keys are answered.
         let mut work = tokio::task::spawn_blocking(move || runtime.block_on(work(dialogue)));
-        let ended = self.until_it_ends(&mut work, &decide, &cancel).await;
+        let ended = self.until_it_ends(&mut work, &decide, &control).await;
         self.guard.leave();
         drop(sources);
         let was_applying = self.state.is_applying();
@@ -190,7 +199,7 @@ impl Stage {
         &mut self,
         work: &mut JoinHandle<T>,
         decide: &UnboundedSender<Decision>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Ended<T> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -205,7 +214,7 @@ impl Stage {
             let mut next = Some(happening);
             // Whatever came meanwhile is drawn in the same frame.
             while let Some(happening) = next {
-                match self.take_in(happening, decide, cancel) {
+                match self.take_in(happening, decide, control) {
                     ControlFlow::Continue(()) => {}
                     ControlFlow::Break(Haste::Orderly) => return Ended::ByLeaving,
                     ControlFlow::Break(Haste::AtOnce) => return Ended::AtOnce,
@@ -214,7 +223,7 @@ impl Stage {
             }
             self.draw();
             if self.gone && !self.state.is_applying() {
-                cancel.cancel();
+                control.cancel.cancel();
                 let _the_work_is_over = decide.send(Decision::Leave);
                 return Ended::ByLeaving;
             }
@@ -225,8 +234,9 @@ impl Stage {
         &mut self,
         happening: Happening,
         decide: &UnboundedSender<Decision>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> ControlFlow<Haste> {
+        let Control { cancel, pause } = control;
         match &happening {
             Happening::Told(envelope) => self.told.push(envelope.clone()),
             Happening::AskedToEnd => self.leaves_when_over = true,
@@ -255,6 +265,14 @@ impl Stage {
             }
             Some(Wish::Stop) => {
                 cancel.cancel();
+                return ControlFlow::Continue(());
+            }
+            Some(Wish::Pause) => {
+                pause.hold();
+                return ControlFlow::Continue(());
+            }
+            Some(Wish::GoOn) => {
+                pause.go_on();
                 return ControlFlow::Continue(());
             }
             Some(Wish::Suspend) => {

@@ -30,6 +30,8 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("review-keys", |size| press(review(size), "?")),
     ("apply", applying),
     ("apply-stopping", stopping),
+    ("apply-pausing", |size| press(applying(size), "p")),
+    ("apply-paused", paused),
     ("apply-log", |size| press(applying(size), "l")),
     ("end-done", done),
     ("end-handed-over", handed_over),
@@ -339,6 +341,12 @@ pub(crate) fn applying(size: (u16, u16)) -> State {
 fn stopping(size: (u16, u16)) -> State {
     let state = applying(size);
     happens(state, 0.1, Happening::Pressed(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)))
+}
+
+/// While it pauses, the certificate is still waited for.
+fn paused(size: (u16, u16)) -> State {
+    let (_, title) = part(3);
+    told(press(applying(size), "p"), Event::Paused { after: Some(title) })
 }
 
 fn finish(state: State, outcome: Outcome, next: &[(&str, &str)]) -> State {

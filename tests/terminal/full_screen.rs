@@ -122,6 +122,51 @@ fn given_ctrl_c_while_it_is_applied_then_it_says_that_a_re_run_goes_on_and_the_r
 }
 
 #[test]
+fn given_p_while_it_is_applied_then_it_pauses_between_two_steps_until_p_and_goes_through() {
+    let mut terminal = at_review(80, 24);
+    terminal.press("\r");
+    terminal.wait_for_screen("changed so far");
+    terminal.press("p");
+    terminal.wait_for_screen("Paused ");
+    assert!(terminal.screen().contains("p goes on"), "{}", terminal.screen());
+    terminal.wait_until_silent();
+    assert!(terminal.screen().contains("Paused "), "{}", terminal.screen());
+    terminal.press("p");
+    terminal.wait_for_screen("Done in ");
+    terminal.press("q");
+    assert_eq!(terminal.end_given_back(), 0, "{}", terminal.screen());
+    expect_changes_left(&terminal, None);
+}
+
+#[test]
+fn given_a_pause_when_ctrl_c_is_pressed_then_it_stops_and_a_re_run_goes_on() {
+    let mut terminal = at_review(80, 24);
+    terminal.press("\rp");
+    terminal.wait_for_screen("Paused ");
+    terminal.press(CTRL_C);
+    terminal.wait_for_screen("Interrupted");
+    terminal.press("q");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+    let mut again = terminal.run_again(&["setup", "--practice", "--answers", EXAMPLE, "--yes"]);
+    assert_eq!(again.end(), 0, "{}", again.everything());
+}
+
+#[test]
+fn given_ctrl_c_while_entra_is_waited_for_then_it_stops_at_once() {
+    let mut terminal = Terminal::run(&["setup", "--practice=slow-replication", "--answers", EXAMPLE], 80, 24);
+    terminal.wait_for_screen("apply 35 changes");
+    terminal.press("\r");
+    terminal.wait_for_screen("does not know it everywhere yet");
+    let pressed = Instant::now();
+    terminal.press(CTRL_C);
+    terminal.wait_for_screen("Interrupted");
+    // The scenario's own waits are of eight seconds and more.
+    assert!(pressed.elapsed() < Duration::from_secs(2), "it took {:?}", pressed.elapsed());
+    terminal.press("q");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
 fn given_sigterm_at_the_review_or_while_it_is_applied_then_the_terminal_is_given_back() {
     let mut terminal = at_review(80, 24);
     terminal.signal(Signal::TERM);
@@ -206,18 +251,7 @@ fn given_a_failure_in_the_middle_then_it_is_under_its_row_and_another_try_can_be
 #[test]
 fn given_nothing_happens_then_no_byte_is_sent() {
     let terminal = at_review(80, 24);
-    // Whatever was on its way has come when nothing comes for a while.
-    let mut count = terminal.count();
-    let mut since = Instant::now();
-    let began = Instant::now();
-    while since.elapsed() < Duration::from_millis(700) {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never falls silent");
-        std::thread::sleep(Duration::from_millis(10));
-        if terminal.count() != count {
-            count = terminal.count();
-            since = Instant::now();
-        }
-    }
+    terminal.wait_until_silent();
     terminal.signal(Signal::KILL);
 }
 

@@ -173,8 +173,23 @@ impl Terminal {
         self.screen.lock().unwrap().screen().contents()
     }
 
+    /// Waits until no byte has come for a while.
+    pub(crate) fn wait_until_silent(&self) {
+        let mut count = self.count();
+        let mut since = Instant::now();
+        let began = Instant::now();
+        while since.elapsed() < Duration::from_millis(700) {
+            assert!(began.elapsed() < PATIENCE, "it never falls silent:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+            if self.count() != count {
+                count = self.count();
+                since = Instant::now();
+            }
+        }
+    }
+
     /// How many bytes were written so far.
-    pub(crate) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.bytes.lock().unwrap().len()
     }
 

@@ -5,6 +5,7 @@ mod credentials;
 mod graph;
 mod registration;
 mod signing_in;
+mod stopping;
 
 use super::{Environment, Method, Patience, Session, SignInRequest, WaitReason, sign_in};
 use crate::facts::CloudEndpoints;

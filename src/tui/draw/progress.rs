@@ -11,7 +11,7 @@ use crate::{
     engine::event::{Action, HandOver},
     tui::{
         layout,
-        state::{Phase, Row, State, Status},
+        state::{Pace, Phase, Row, State, Status},
         theme::Theme,
     },
 };
@@ -175,6 +175,18 @@ fn ended(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
 /// How far it has come.
 pub(super) fn bar(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let (done, all) = (state.progress.done(), state.progress.rows.len());
+    let paused = match &state.pace {
+        Pace::GoingOn => None,
+        Pace::Pausing => Some("Pausing after what is being done now".to_owned()),
+        Pace::Paused(None) => Some("Paused before anything was done".to_owned()),
+        Pace::Paused(Some(after)) => Some(format!("Paused after {} {}", after.kind, after.name)),
+    };
+    if let Some(paused) = paused.filter(|_| !state.stopping) {
+        let counted = format!(": {done} of {all} done. p goes on.");
+        let room = usize::from(area.width).saturating_sub(width(&counted) + 1);
+        frame.render_widget(Line::styled(format!(" {}{counted}", fit(&paused, room, theme)), theme.care), area);
+        return;
+    }
     let said = format!("  {done} of {all}   {} changed so far", state.progress.changed());
     let room = usize::from(area.width).saturating_sub(width(&said) + 4).min(60);
     let full = (room * done).checked_div(all).unwrap_or_default();

@@ -15,7 +15,7 @@ use super::{
     keymap::{self, Command},
     layout,
 };
-use crate::engine::event::{Envelope, Event, Problem};
+use crate::engine::event::{Envelope, Event, Problem, Title};
 use crossterm::event::{Event as TerminalEvent, KeyEvent};
 use std::time::Duration;
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler as _};
@@ -52,6 +52,18 @@ pub enum Phase {
     Applying,
     /// It has ended.
     Over,
+}
+
+/// Whether the work goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// It does.
+    #[default]
+    GoingOn,
+    /// It will pause, after what it is doing now.
+    Pausing,
+    /// It pauses, after what was done last.
+    Paused(Option<Title>),
 }
 
 /// How the work ended.
@@ -112,6 +124,8 @@ pub struct State {
     pub changed_before: usize,
     /// Whether the person wants it to stop.
     pub stopping: bool,
+    /// Whether the work goes on.
+    pub pace: Pace,
     /// How long the screen has been open.
     pub now: Duration,
     /// The window, in columns and rows.
@@ -135,6 +149,7 @@ impl State {
             notice: None,
             changed_before: 0,
             stopping: false,
+            pace: Pace::GoingOn,
             now: Duration::ZERO,
             size,
         }
@@ -157,6 +172,7 @@ impl State {
             Happening::Begun => {
                 self.progress = Progress::new(self.review.summaries());
                 self.phase = Phase::Applying;
+                self.pace = Pace::GoingOn;
             }
             Happening::Over(ending) => self.over(ending),
             Happening::Saved(result) => {
@@ -172,7 +188,12 @@ impl State {
 
     /// Whether time has to be told of, because something runs.
     pub fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Looking | Phase::Applying)
+        match self.phase {
+            Phase::Looking => true,
+            // While it pauses, what has been written may still be waited for.
+            Phase::Applying => !matches!(self.pace, Pace::Paused(_)) || self.progress.running().next().is_some(),
+            Phase::Review | Phase::Over => false,
+        }
     }
 
     /// Whether something is being carried out.
@@ -220,6 +241,7 @@ impl State {
         self.ending = Some(ending);
         self.phase = Phase::Over;
         self.stopping = false;
+        self.pace = Pace::GoingOn;
         self.prompt = None;
     }
 
@@ -236,6 +258,8 @@ impl State {
                 self.changed_before += std::mem::take(&mut self.progress).changed();
                 self.ending = None;
             }
+            Event::Paused { after } => self.pace = Pace::Paused(after.clone()),
+            Event::Resumed { .. } => self.pace = Pace::GoingOn,
             _ => {}
         }
         self.looking.told(&envelope.event, self.now);
@@ -251,6 +275,15 @@ impl State {
         }
         self.stopping = true;
         Wish::Stop
+    }
+
+    fn wish_to_pause(&mut self) -> Wish {
+        if self.pace == Pace::GoingOn {
+            self.pace = Pace::Pausing;
+            return Wish::Pause;
+        }
+        self.pace = Pace::GoingOn;
+        Wish::GoOn
     }
 
     fn pasted(&mut self, text: &str) {
@@ -293,6 +326,7 @@ impl State {
             Command::Suspend => return Some(Wish::Suspend),
             Command::Redraw => return Some(Wish::Redraw),
             Command::Stop => return Some(self.wish_to_end()),
+            Command::Pause => return Some(self.wish_to_pause()),
             Command::Leave => return Some(Wish::Leave),
             Command::Apply => return Some(Wish::Apply),
             Command::Again => return Some(Wish::Again),
