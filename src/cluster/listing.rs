@@ -4,13 +4,13 @@ use super::{
     Cluster, Error,
     discover::{
         gateway::{address, is_ingress},
-        injection, issuers, list_served,
+        injection, issuers, istio, list_served,
     },
     fields::{Fields, selects},
     objects::Selection,
     pods::PodSummary,
 };
-use crate::facts::{GatewaySummary, IssuerFacts, NamespaceSummary, ServiceSummary};
+use crate::facts::{GatewaySummary, IssuerFacts, IstioVersion, NamespaceSummary, ServiceSummary};
 use serde_json::Value;
 
 impl Cluster {
@@ -50,6 +50,12 @@ impl Cluster {
             .collect();
         found.sort_by(|one, other| (&one.namespace, &one.service).cmp(&(&other.namespace, &other.service)));
         Ok(found)
+    }
+
+    /// The versions of the Istio control planes, each once; those that do not tell theirs are left out.
+    pub async fn istio_versions(&self) -> Result<Vec<IstioVersion>, Error> {
+        let planes = self.list("apps/v1", "Deployment", &Selection::labelled(istio::SELECTOR)).await?;
+        Ok(istio::versions(planes).into_iter().collect())
     }
 
     /// Every issuer that can sign in `namespace`, the gateway's: cluster-wide ones first. Who may list only the ones of the

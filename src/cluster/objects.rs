@@ -7,6 +7,9 @@ use kube::core::Request;
 use serde_json::Value;
 use std::fmt;
 
+/// A request, or why the library could not build it.
+type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
 /// Names one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
@@ -156,6 +159,26 @@ impl Cluster {
 
     /// The objects of a kind; each carries its apiVersion and kind, which lists leave out on the wire.
     pub async fn list(&self, api_version: &str, kind: &str, selection: &Selection) -> Result<Vec<Value>, Error> {
+        self.list_as(api_version, kind, selection, Request::list).await
+    }
+
+    /// The same, but for each object what its metadata says and nothing else: the server sends no value of a Secret.
+    pub async fn list_metadata(
+        &self,
+        api_version: &str,
+        kind: &str,
+        selection: &Selection,
+    ) -> Result<Vec<Value>, Error> {
+        self.list_as(api_version, kind, selection, Request::list_metadata).await
+    }
+
+    async fn list_as(
+        &self,
+        api_version: &str,
+        kind: &str,
+        selection: &Selection,
+        request: fn(&Request, &ListParams) -> Built,
+    ) -> Result<Vec<Value>, Error> {
         let resource = self.resource(api_version, kind).await?;
         let attempt = resource.attempt("list", selection.namespace.as_deref(), None);
         let mut params = ListParams::default().limit(500);
@@ -163,7 +186,7 @@ impl Cluster {
         params.field_selector = Some(selection.fields.clone()).filter(|fields| !fields.is_empty());
         let mut found = Vec::new();
         loop {
-            let request = Request::new(resource.path(selection.namespace.as_deref())).list(&params);
+            let request = request(&Request::new(resource.path(selection.namespace.as_deref())), &params);
             let answer = self.send::<Value>(attempt.clone(), self.built(&attempt, request)?).await;
             let mut page = answer.map_err(|error| self.no_longer_served(error, api_version, kind))?;
             let items = page.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
@@ -177,7 +200,8 @@ impl Cluster {
 
     /// The records of every installation in the cluster: the ConfigMaps that hold their answers.
     pub async fn installations(&self) -> Result<Vec<Value>, Error> {
-        let ours = Selection::labelled("app.kubernetes.io/managed-by=gatewright,gatewright.dev/installation");
+        let ours = "app.kubernetes.io/managed-by=gatewright,app.kubernetes.io/component=record";
+        let ours = Selection::labelled(format!("{ours},gatewright.dev/installation"));
         let mut records = self.list("v1", "ConfigMap", &ours).await?;
         records.retain(|record| record.pointer("/data/answers.yaml").is_some());
         Ok(records)
@@ -207,11 +231,7 @@ impl Cluster {
     }
 
     /// A request that the library could not even build is a name with a character that no name may have.
-    pub(super) fn built(
-        &self,
-        attempt: &Attempt,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<http::Request<Vec<u8>>, Error> {
+    pub(super) fn built(&self, attempt: &Attempt, request: Built) -> Result<http::Request<Vec<u8>>, Error> {
         request.map_err(|error| Error::from_kube(kube::Error::BuildRequest(error), &self.inner.server, attempt.clone()))
     }
 

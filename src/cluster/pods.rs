@@ -63,4 +63,11 @@ impl Cluster {
         let alive = pods.iter().filter(|pod| !matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed")));
         Ok(alive.map(PodSummary::of).collect())
     }
+
+    /// The pods of all namespaces that carry these labels, such as `app in (a,b)`; finished ones left out.
+    pub async fn pods_everywhere(&self, labels: impl Into<String>) -> Result<Vec<PodSummary>, Error> {
+        let pods = self.list("v1", "Pod", &Selection::labelled(labels)).await?;
+        let alive = pods.iter().filter(|pod| !matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed")));
+        Ok(alive.map(PodSummary::of).collect())
+    }
 }

@@ -144,7 +144,7 @@ pub enum Event {
     Installed {
         /// The installation.
         #[serde(flatten)]
-        installation: Installation,
+        installation: Box<Installation>,
     },
     /// A file was written.
     Written {

@@ -1,8 +1,10 @@
 //! The faces: each shows the engine's one stream of events, and knows nothing else of the engine's work.
 
+mod installations;
 mod json;
 mod plain;
 
+pub use installations::{certificate_text, days_text, health_counts, installations_table, pods_text};
 pub use json::Json;
 pub use plain::{Plain, Style, hand_over_text, plan_text, problem_text};
 

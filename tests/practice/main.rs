@@ -3,6 +3,7 @@
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "these are names of our own making")]
 
 mod adopt;
+mod at_a_glance;
 mod bad_world;
 mod behind_its_back;
 mod consent;

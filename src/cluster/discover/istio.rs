@@ -6,6 +6,10 @@ use crate::{
     facts::{IstioFacts, IstioVersion, MeshConfigFacts, OutboundPolicy, ServedApis},
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The labels of control planes.
+pub(in crate::cluster) const SELECTOR: &str = "app=istiod";
 
 /// The key that holds the mesh configuration.
 const MESH_KEY: &str = "mesh";
@@ -66,6 +70,11 @@ impl ControlPlane {
     }
 }
 
+/// The versions of these control planes, as far as they tell them.
+pub(in crate::cluster) fn versions(deployments: Vec<Value>) -> BTreeSet<IstioVersion> {
+    deployments.into_iter().filter_map(|deployment| ControlPlane::of(deployment).version().ok()).collect()
+}
+
 pub(super) async fn find(
     cluster: &Cluster,
     served: &ServedApis,
@@ -73,7 +82,7 @@ pub(super) async fn find(
     namespace: Option<&Value>,
     gateway: &Gateway,
 ) -> Result<IstioFacts, DiscoverError> {
-    let deployments = cluster.list("apps/v1", "Deployment", &Selection::labelled("app=istiod")).await?;
+    let deployments = cluster.list("apps/v1", "Deployment", &Selection::labelled(SELECTOR)).await?;
     let planes: Vec<_> = deployments.into_iter().map(ControlPlane::of).collect();
     let plane = choose(cluster, &planes, request, namespace, gateway).await?;
     let mesh = read_mesh(cluster, &plane).await?;
@@ -192,7 +201,7 @@ async fn read_mesh(cluster: &Cluster, plane: &ControlPlane) -> Result<Mesh, Disc
     Ok(Mesh { facts: mesh_facts(plane, shared, providers), settings: merged })
 }
 
-fn mesh_facts(plane: &ControlPlane, name: String, providers: std::collections::BTreeSet<String>) -> MeshConfigFacts {
+fn mesh_facts(plane: &ControlPlane, name: String, providers: BTreeSet<String>) -> MeshConfigFacts {
     MeshConfigFacts { namespace: plane.namespace.clone(), name, key: MESH_KEY.to_owned(), providers }
 }
 

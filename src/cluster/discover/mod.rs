@@ -3,7 +3,7 @@
 mod application;
 pub(super) mod gateway;
 pub(super) mod issuers;
-mod istio;
+pub(super) mod istio;
 mod policies;
 mod redis;
 mod tls_secret;

@@ -232,3 +232,16 @@ async fn given_nothing_to_delete_then_that_is_fine() {
     let (cluster, _): (Cluster, _) = server().connect().await;
     assert_eq!(cluster.delete(&named(), Some("u-1")).await, Ok(()));
 }
+
+#[tokio::test]
+async fn given_secrets_when_only_their_metadata_is_wanted_then_the_server_is_asked_to_leave_out_the_rest() {
+    let listed = json!({"metadata": {"name": "s", "namespace": "myapp", "annotations": {"a": "b"}}});
+    let (cluster, server) = server().list("/api/v1/secrets", &[listed]).connect().await;
+    let found = cluster.list_metadata("v1", "Secret", &Selection::labelled("a=b")).await.unwrap();
+    assert_eq!(found[0]["metadata"]["annotations"]["a"], "b");
+    let asked = server.seen().into_iter().find(|seen| seen.path == "/api/v1/secrets").unwrap();
+    assert!(asked.query.contains("labelSelector=a%3Db"), "{}", asked.query);
+    let accepted = asked.headers["accept"].to_str().unwrap();
+    assert!(accepted.starts_with("application/json;as=PartialObjectMetadataList;"), "{accepted}");
+    assert!(!accepted.contains(','), "nothing else is taken: {accepted}");
+}
