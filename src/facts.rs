@@ -121,6 +121,19 @@ pub struct GatewayFacts {
     pub address: Option<String>,
     /// The providers of CUSTOM policies that already apply to its pods, and are not ours.
     pub custom_providers: BTreeSet<String>,
+    /// What other Gateways have its pods serve over TLS.
+    pub others_servers: Vec<RoadFacts>,
+    /// What other VirtualServices have its pods route.
+    pub others_routes: Vec<RoadFacts>,
+}
+
+/// Names that somebody else's object has the gateway serve or route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoadFacts {
+    /// The object, such as `shop/frontend`.
+    pub object: String,
+    /// The names, without the namespace that may stand before them.
+    pub hosts: Vec<String>,
 }
 
 /// The application's surroundings.

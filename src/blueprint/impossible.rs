@@ -1,6 +1,9 @@
 //! When no blueprint can be right: every reason at once, each with what would be right.
 
-use super::context::{Context, NAME_LABEL};
+use super::{
+    context::{Context, NAME_LABEL},
+    routes,
+};
 use crate::{
     answers::{Certificate, HookPlacement, Issuer, IssuerKind, Workload, names::DnsName},
     facts::{
@@ -49,6 +52,29 @@ pub enum Reason {
         place: LockPlace,
         /// The providers that are there already.
         providers: BTreeSet<String>,
+    },
+    /// Istio serves a name by the oldest Gateway that has it, and drops it from all others.
+    #[error(
+        "Gateway `{object}` serves `{name}` through that gateway already, and of two servers for a name Istio drops the younger. {}",
+        if name == host { "Take that name out of it, or choose another host".to_owned() } else { format!("Have each serve its own name: set `certificate.names` to `{host}` alone, and take `{name}` out of that Gateway, since browsers re-use its connections for every name on its certificate") }
+    )]
+    NameServedByAnother {
+        /// The other Gateway.
+        object: String,
+        /// The name that both would serve.
+        name: String,
+        /// The application's host.
+        host: String,
+    },
+    /// Of two routes for one host, Istio takes the older one for what both match.
+    #[error(
+        "VirtualService `{object}` routes `{host}` through that gateway already, so sign-in and application would be reached by its rules and not by ours. Take the host out of it first, or choose another host"
+    )]
+    HostRoutedByAnother {
+        /// The other VirtualService.
+        object: String,
+        /// The application's host.
+        host: String,
     },
     /// A kind that we write is not served.
     #[error("the cluster does not know the kind {kind} of {group}. {}", install_hint(group))]
@@ -333,6 +359,7 @@ fn install_hint(group: &str) -> &'static str {
 /// Looks for every reason.
 pub(super) fn find(context: &Context<'_>, reasons: &mut Vec<Reason>) {
     find_in_istio(context, reasons);
+    find_in_roads(context, reasons);
     find_in_application(context, reasons);
     find_in_certificate(context, reasons);
     find_in_redis(context, reasons);
@@ -366,6 +393,18 @@ fn find_in_istio(context: &Context<'_>, reasons: &mut Vec<Reason>) {
             istio: istio.version,
             label: format!("{key}={value}"),
         });
+    }
+}
+
+fn find_in_roads(context: &Context<'_>, reasons: &mut Vec<Reason>) {
+    let gateway = &context.facts.cluster.gateway;
+    let (host, name) = (context.host().to_owned(), routes::server_host(context));
+    for road in gateway.others_servers.iter().filter(|road| road.hosts.contains(&name)) {
+        let (object, name, host) = (road.object.clone(), name.clone(), host.clone());
+        reasons.push(Reason::NameServedByAnother { object, name, host });
+    }
+    for road in gateway.others_routes.iter().filter(|road| road.hosts.contains(&host)) {
+        reasons.push(Reason::HostRoutedByAnother { object: road.object.clone(), host: host.clone() });
     }
 }
 

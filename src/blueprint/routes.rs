@@ -42,7 +42,7 @@ fn gateway(context: &Context<'_>) -> Part {
 
 /// The name that the gateway's one server is for: the wildcard where the certificate has one that covers the host
 /// (domain.md D7).
-fn server_host(context: &Context<'_>) -> String {
+pub(super) fn server_host(context: &Context<'_>) -> String {
     let host = &context.answers.application.host;
     certificate::names(context)
         .iter()

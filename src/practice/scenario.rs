@@ -24,6 +24,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("expired-sign-in", include_str!("../../assets/scenarios/expired-sign-in.yaml")),
     ("flaky-network", include_str!("../../assets/scenarios/flaky-network.yaml")),
     ("foreign-owner", include_str!("../../assets/scenarios/foreign-owner.yaml")),
+    ("host-taken", include_str!("../../assets/scenarios/host-taken.yaml")),
     ("image-missing", include_str!("../../assets/scenarios/image-missing.yaml")),
     ("issuer-not-ready", include_str!("../../assets/scenarios/issuer-not-ready.yaml")),
     ("no-cert-manager", include_str!("../../assets/scenarios/no-cert-manager.yaml")),

@@ -59,6 +59,13 @@ fn given_what_is_not_built_yet_is_asked_for_then_it_is_refused_by_name() {
 }
 
 #[test]
+fn given_a_host_that_others_serve_and_route_then_64_both_are_named_and_nothing_is_made() {
+    let world = World::named("host-taken");
+    expect(&set_up(&world), 64, &["Gateway `shop/frontend`", "VirtualService `shop/frontend`", "certificate.names"]);
+    assert!(world.writes_since(0).is_empty(), "{:#?}", world.writes_since(0));
+}
+
+#[test]
 fn given_an_unreachable_cluster_then_1_and_the_server_is_named() {
     let world = World::healthy();
     let kubeconfig = std::fs::read_to_string(world.ground.kubeconfig()).unwrap();

@@ -4,9 +4,12 @@ use crate::world;
 use gatewright::{
     answers::{Answers, Certificate, HookPlacement, Issuer, IssuerKind, names::Port},
     blueprint::blueprint,
-    facts::{Facts, Injection, NamespaceFacts, PasswordFacts, RedisFacts, TlsSecretFacts, Validity},
+    facts::{Facts, Injection, NamespaceFacts, PasswordFacts, RedisFacts, RoadFacts, TlsSecretFacts, Validity},
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The example's host.
+const HOST: &str = "myapp.cluster.example.com";
 
 /// What is said when `change` has been done to the example with a Service that is there already, on Istio 1.28.
 fn refusal(change: impl FnOnce(&mut Answers, &mut Facts)) -> String {
@@ -199,4 +202,22 @@ fn given_several_reasons_then_all_are_told_at_once() {
         issuer(answers).name = "nobody".parse().unwrap();
     };
     assert_eq!(refusal(change).lines().count(), 3);
+}
+
+#[test]
+fn given_somebody_elses_road_to_the_host_then_it_is_said_whose_it_is_and_what_to_do() {
+    let road = |object: &str, host: &str| RoadFacts { object: object.to_owned(), hosts: vec![host.to_owned()] };
+    let served =
+        |host: &str| refusal(|_, facts| facts.cluster.gateway.others_servers.push(road("shop/frontend", host)));
+    let routed = refusal(|_, facts| facts.cluster.gateway.others_routes.push(road("shop/legacy", HOST)));
+    insta::assert_snapshot!(served("*.cluster.example.com"), @"Gateway `shop/frontend` serves `*.cluster.example.com` through that gateway already, and of two servers for a name Istio drops the younger. Have each serve its own name: set `certificate.names` to `myapp.cluster.example.com` alone, and take `*.cluster.example.com` out of that Gateway, since browsers re-use its connections for every name on its certificate");
+    insta::assert_snapshot!(routed, @"VirtualService `shop/legacy` routes `myapp.cluster.example.com` through that gateway already, so sign-in and application would be reached by its rules and not by ours. Take the host out of it first, or choose another host");
+    let for_host_alone = refusal(|answers, facts| {
+        let Certificate::Issued { names, .. } = &mut answers.certificate else {
+            unreachable!("the example has an issuer")
+        };
+        *names = vec![HOST.parse().unwrap()];
+        facts.cluster.gateway.others_servers.push(road("shop/frontend", HOST));
+    });
+    insta::assert_snapshot!(for_host_alone, @"Gateway `shop/frontend` serves `myapp.cluster.example.com` through that gateway already, and of two servers for a name Istio drops the younger. Take that name out of it, or choose another host");
 }

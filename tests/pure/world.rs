@@ -98,6 +98,8 @@ pub(crate) fn facts(minor: u16) -> Facts {
                 service_account: "istio-ingressgateway-service-account".to_owned(),
                 address: Some("203.0.113.7".to_owned()),
                 custom_providers: BTreeSet::new(),
+                others_servers: Vec::new(),
+                others_routes: Vec::new(),
             },
             application: ApplicationFacts {
                 namespace: NamespaceFacts::Absent,

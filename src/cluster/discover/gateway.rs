@@ -1,6 +1,6 @@
 //! The ingress gateway that carries the application's traffic.
 
-use super::{DiscoverError, ObjectRef};
+use super::{DiscoverError, ObjectRef, roads::Roads};
 use crate::{
     cluster::{
         Cluster,
@@ -26,7 +26,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn into_facts(self, custom_providers: BTreeSet<String>) -> GatewayFacts {
+    pub(super) fn into_facts(self, custom_providers: BTreeSet<String>, roads: Roads) -> GatewayFacts {
         GatewayFacts {
             namespace: self.namespace,
             service: self.service,
@@ -34,6 +34,8 @@ impl Gateway {
             service_account: self.service_account,
             address: self.address,
             custom_providers,
+            others_servers: roads.servers,
+            others_routes: roads.routes,
         }
     }
 }

@@ -6,6 +6,7 @@ pub(super) mod issuers;
 pub(super) mod istio;
 mod policies;
 mod redis;
+mod roads;
 mod tls_secret;
 
 use super::{Attempt, Cluster, Error, MissingRight, ObjectRef, fields::Fields, objects::Selection};
@@ -156,8 +157,9 @@ impl Cluster {
             app_name: request.app_name.clone(),
             app_namespace: request.namespace.clone(),
         };
-        let (of_gateway, application, issuers, tls_secret, redis) = tokio::try_join!(
+        let (of_gateway, roads, application, issuers, tls_secret, redis) = tokio::try_join!(
             policies::custom_providers(self, &surroundings, &gateway.namespace, &gateway.pod_labels),
+            async { Ok(roads::of_others(self, &surroundings, &gateway.pod_labels).await?) },
             application::look(self, &surroundings, request, service),
             issuers::find(self, &served, &gateway.namespace, request.issuer.as_ref()),
             tls_secret::look(self, request, &istio.namespace, &gateway.namespace),
@@ -168,7 +170,7 @@ impl Cluster {
             kubernetes_version: self.kubernetes_version().to_owned(),
             served,
             istio,
-            gateway: gateway.into_facts(of_gateway),
+            gateway: gateway.into_facts(of_gateway, roads),
             application: application.into_facts(namespace_facts(request, namespace.as_ref())),
             issuers,
             tls_secret,

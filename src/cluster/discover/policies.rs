@@ -21,7 +21,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    fn is_ours(&self, policy: &Value) -> bool {
+    pub(super) fn is_ours(&self, policy: &Value) -> bool {
         policy.label("app.kubernetes.io/managed-by") == Some("gatewright")
             && policy.label("gatewright.dev/installation") == Some(&self.app_name)
             && policy.label("gatewright.dev/installation-namespace").unwrap_or(policy.namespace()) == self.app_namespace
