@@ -328,6 +328,40 @@ pub struct GatewaySummary {
     pub address: Option<String>,
 }
 
+/// A context of the kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContextSummary {
+    /// Its name.
+    pub name: String,
+    /// Its cluster's server, where the kubeconfig says so.
+    pub server: Option<String>,
+    /// Whether it is the current one.
+    pub is_current: bool,
+}
+
+/// A way to sign in, as far as this machine alone can tell: whether Entra lets it through shows when it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignInSummary {
+    /// Its name, as `--sign-in` takes it.
+    pub method: String,
+    /// Who that would be, or what it takes.
+    pub about: String,
+    /// Why it cannot work here, if it cannot.
+    pub unusable: Option<String>,
+    /// The tenants that it is known to reach, the one that it brings by itself first; none where that shows only when somebody
+    /// has signed in.
+    pub tenants: Vec<TenantSummary>,
+}
+
+/// A tenant that somebody is signed in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TenantSummary {
+    /// Its GUID or one of its domains, as `--tenant` takes it.
+    pub tenant: String,
+    /// Its name for people, where it is known and another one.
+    pub name: Option<String>,
+}
+
 /// What the tenant is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TenantFacts {

@@ -4,6 +4,7 @@ use super::Global;
 use crate::{
     answers::{Answers, Mistakes, file},
     cluster::Cluster,
+    wizard::RecordedApplication,
 };
 use serde_json::Value;
 use std::{
@@ -52,9 +53,10 @@ pub(super) enum NoAnswers {
     None {
         /// What was recorded instead.
         recorded: String,
-        /// Whether an application that is not recorded is meant, so that it can be asked about.
-        is_new: bool,
     },
+    /// What is recorded holds mistakes, each with its line.
+    #[error("{0}")]
+    Unusable(String),
     /// The recorded ones can't be asked for.
     #[error("the recorded answers cannot be read: {0}")]
     Cluster(#[from] crate::cluster::Error),
@@ -80,20 +82,24 @@ fn read(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// Every application whose answers an installation has recorded in the cluster, with its answers.
+pub(super) async fn all_recorded(cluster: &Cluster) -> Result<Vec<RecordedApplication>, crate::cluster::Error> {
+    let records = cluster.installations().await?;
+    let text = |record: &Value, at: &str| record.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let recorded = |record: &Value| {
+        let name = text(record, "/metadata/labels/gatewright.dev~1installation");
+        let answers = file::parse(&text(record, "/data/answers.yaml"), &format!("the recorded answers of {name}"));
+        let answers = answers.map(Box::new).map_err(|mistakes| mistakes.to_string());
+        RecordedApplication { namespace: text(record, "/metadata/namespace"), name, answers }
+    };
+    Ok(records.iter().map(recorded).collect())
+}
+
 /// The answers that an installation has recorded in the cluster: of `app`, or of the only one there is.
 pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Answers, NoAnswers> {
-    let records = cluster.installations().await?;
-    let name = |record: &Value| {
-        let label = record.pointer("/metadata/labels/gatewright.dev~1installation").and_then(Value::as_str);
-        label.unwrap_or_default().to_owned()
-    };
-    let full_name = |record: &Value| {
-        let namespace = record.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-        format!("{namespace}/{}", name(record))
-    };
-    let names: Vec<String> = records.iter().map(full_name).collect();
-    let is_asked_for = |record: &&Value| app.is_none_or(|app| name(record) == app || full_name(record) == app);
-    let mut of_app = records.iter().filter(is_asked_for);
+    let all = all_recorded(cluster).await?;
+    let names: Vec<String> = all.iter().map(RecordedApplication::full_name).collect();
+    let mut of_app = all.into_iter().filter(|one| app.is_none_or(|app| one.name == app || one.full_name() == app));
     let (Some(record), None) = (of_app.next(), of_app.next()) else {
         let recorded = match (names.is_empty(), app) {
             (true, _) => "nothing is recorded in the cluster".to_owned(),
@@ -102,13 +108,12 @@ pub(super) async fn recorded(cluster: &Cluster, app: Option<&str>) -> Result<Ans
             }
             (false, None) => format!("several applications are recorded, name one: {}", names.join(", ")),
         };
-        let is_new = names.is_empty()
-            || app.is_some_and(|app| !app.contains('/') && !records.iter().any(|record| name(record) == app));
-        return Err(NoAnswers::None { recorded, is_new });
+        return Err(NoAnswers::None { recorded });
     };
-    let origin = format!("the recorded answers of {}", name(record));
-    let text = record.pointer("/data/answers.yaml").and_then(Value::as_str).unwrap_or_default();
-    Ok(file::parse(text, &origin)?)
+    match record.answers {
+        Ok(answers) => Ok(*answers),
+        Err(mistakes) => Err(NoAnswers::Unusable(mistakes)),
+    }
 }
 
 fn about(answers: Answers, app: Option<&str>, origin: &str) -> Result<Answers, NoAnswers> {

@@ -1,6 +1,10 @@
 //! What can be typed.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::entra::Method;
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -44,15 +48,24 @@ pub struct Global {
     /// The Entra tenant: its GUID or one of its domains
     #[arg(long, global = true, value_name = "ID", env = "GATEWRIGHT_TENANT")]
     pub tenant: Option<String>,
-    /// The cloud: public, usgov, china, or a file that names its endpoints
-    #[arg(long, global = true, value_name = "CLOUD", default_value = "public", env = "GATEWRIGHT_CLOUD")]
-    pub cloud: String,
+    /// The cloud: public, usgov, china, or a file that names its endpoints [default: public]
+    #[arg(long, global = true, value_name = "CLOUD", env = "GATEWRIGHT_CLOUD")]
+    pub cloud: Option<String>,
+    /// How to sign in to Entra [default: the first that works, in this order]
+    #[arg(long, global = true, value_name = "METHOD", value_parser = sign_in_methods())]
+    pub sign_in: Option<Method>,
     /// Write a log to this file; it holds no secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// Tell more; twice for every request in the log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// The ways to sign in by their names.
+fn sign_in_methods() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::name))
+        .try_map(|name| Method::named(&name).ok_or("there is no such way to sign in"))
 }
 
 /// How to show things.

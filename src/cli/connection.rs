@@ -7,33 +7,39 @@ use crate::{
         Target,
         event::{Event, Events, Problem, ProblemKind},
     },
-    entra::{self, Environment, Patience, SignInRequest},
+    entra::{self, Environment, Method, Patience, SignInRequest},
+    facts::CloudEndpoints,
+    wizard::{Session, USUAL_CLOUD},
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// A cluster and a tenant, and the practice ground they are on, if they are.
 pub(super) struct Connection {
     /// What is worked on.
     pub target: Target,
-    place: Place,
+    place: Arc<Place>,
 }
 
 /// Where cluster and tenant are.
 pub(super) enum Place {
     /// Where the kubeconfig and `--cloud` say.
     Real,
-    /// On a practice ground of this process.
+    /// On a practice ground of this process, until it is ended.
     #[cfg(feature = "practice")]
-    Practice(Box<crate::practice::Ground>),
+    Practice(tokio::sync::Mutex<Option<Box<crate::practice::Ground>>>),
 }
 
-/// What it takes to connect.
-struct Way {
-    place: Place,
+/// What there is to connect to, and with what.
+pub(super) struct World {
+    /// Where that is.
+    pub place: Arc<Place>,
     kubeconfig: Option<PathBuf>,
-    cloud: crate::facts::CloudEndpoints,
+    /// The practice ground's own cloud, which no session can choose another for.
+    cloud: Option<CloudEndpoints>,
+    only_tenant: Option<String>,
     environment: Environment,
-    patience: Patience,
+    /// The ways to sign in that make sense here.
+    methods: &'static [Method],
 }
 
 impl Connection {
@@ -44,31 +50,16 @@ impl Connection {
         events: &Events,
         tenant: Option<String>,
     ) -> Result<Self, Problem> {
-        let way = way(global).await?;
-        let cluster = connect(global, &way).await?;
-        let request = SignInRequest {
-            tenant: global.tenant.clone().or(tenant),
-            interactive: screen.is_interactive(),
-            environment: way.environment,
-            patience: way.patience,
-            ..SignInRequest::new(way.cloud)
-        };
-        let on_device_code = |code: &entra::DeviceCode| {
-            events.tell(Event::DeviceCode {
-                url: code.verification_uri.clone(),
-                code: code.user_code.clone(),
-                expires: code.expires,
-            });
-        };
-        let session = entra::sign_in(request, &on_device_code).await.map_err(|error| {
-            let kind = if error.is_not_permitted() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
-            Problem {
-                tried: "sign in to Entra".to_owned(),
-                cause: error.to_string(),
-                remedy: "see to that, and run again; nothing has been changed".to_owned(),
-                kind,
-            }
-        })?;
+        let world = World::of(global).await?;
+        let given = given(global);
+        let session = Session { tenant: given.tenant.or(tenant), ..given };
+        let cluster = world.connect(session.context.as_deref()).await?;
+        let signed_in = world.sign_in(&session, screen.is_interactive(), events).await?;
+        Ok(Self::of(&world, cluster, signed_in, events))
+    }
+
+    /// Of both sides, once each is connected; tells of it.
+    pub(super) fn of(world: &World, cluster: Cluster, session: entra::Session, events: &Events) -> Self {
         let caller = session.caller();
         events.tell(Event::Connected {
             tenant: session.tenant().id.clone(),
@@ -77,9 +68,9 @@ impl Connection {
             sign_in_method: caller.method.to_string(),
             context: cluster.context().to_owned(),
             server: cluster.server_url().to_owned(),
-            practice: way.place.is_practice(),
+            practice: world.place.is_practice(),
         });
-        Ok(Self { target: Target { cluster, session }, place: way.place })
+        Self { target: Target { cluster, session }, place: Arc::clone(&world.place) }
     }
 
     /// Ends the practice ground, if there is one, with its state written down.
@@ -122,11 +113,12 @@ impl Place {
         not(feature = "practice"),
         expect(clippy::unused_async, reason = "it is async where there is a practice ground")
     )]
-    pub(super) async fn close(self) {
+    pub(super) async fn close(&self) {
         match self {
             Self::Real => {}
             #[cfg(feature = "practice")]
             Self::Practice(ground) => {
+                let Some(ground) = ground.lock().await.take() else { return };
                 if let Err(error) = ground.stop().await {
                     tracing::error!(%error, "the practice ground did not end cleanly");
                 }
@@ -136,44 +128,128 @@ impl Place {
 }
 
 /// Connects to the cluster alone.
-pub(super) async fn cluster_only(global: &Global) -> Result<(Cluster, Place), Problem> {
-    let way = way(global).await?;
-    let cluster = connect(global, &way).await?;
-    Ok((cluster, way.place))
+pub(super) async fn cluster_only(global: &Global) -> Result<(Cluster, Arc<Place>), Problem> {
+    let world = World::of(global).await?;
+    let cluster = world.connect(global.context.as_deref()).await?;
+    Ok((cluster, world.place))
 }
 
-async fn connect(global: &Global, way: &Way) -> Result<Cluster, Problem> {
-    // The practice ground's kubeconfig has a context of its own.
-    let context = if way.place.is_practice() { None } else { global.context.as_deref() };
-    cluster::connect(way.kubeconfig.as_deref(), context).await.map_err(|error| Problem {
-        tried: "connect to the cluster".to_owned(),
-        cause: error.to_string(),
-        remedy: "see that `kubectl version` answers with the same context; `--context NAME` chooses another".to_owned(),
-        kind: ProblemKind::Failed,
-    })
-}
-
-async fn way(global: &Global) -> Result<Way, Problem> {
-    if let Some(scenario) = &global.practice {
-        return practice(scenario).await;
+/// What the command line says of what to connect to.
+pub(super) fn given(global: &Global) -> Session {
+    Session {
+        context: global.context.clone(),
+        cloud: global.cloud.clone(),
+        sign_in: global.sign_in.map(|method| method.name().to_owned()),
+        tenant: global.tenant.clone(),
     }
-    let cloud = entra::cloud::of_argument(&global.cloud).map_err(|error| Problem {
-        tried: format!("use the cloud {}", global.cloud),
+}
+
+impl World {
+    /// Where the command line says; starts the practice ground, if it asks for that.
+    pub(super) async fn of(global: &Global) -> Result<Self, Problem> {
+        // What is misspelt is told before anything is connected to.
+        if let (Some(name), None) = (&global.cloud, &global.practice) {
+            cloud(name)?;
+        }
+        match &global.practice {
+            Some(scenario) => practice(scenario).await,
+            None => Ok(Self {
+                place: Arc::new(Place::Real),
+                kubeconfig: None,
+                cloud: None,
+                only_tenant: None,
+                environment: Environment::of_process(),
+                methods: &Method::ALL,
+            }),
+        }
+    }
+
+    /// Connects to the cluster of a context; left out, of the current one.
+    pub(super) async fn connect(&self, context: Option<&str>) -> Result<Cluster, Problem> {
+        // The practice ground's kubeconfig has a context of its own.
+        let context = context.filter(|_| !self.place.is_practice());
+        cluster::connect(self.kubeconfig.as_deref(), context).await.map_err(|error| Problem {
+            tried: "connect to the cluster".to_owned(),
+            cause: error.to_string(),
+            remedy: "see that `kubectl version` answers with the same context; `--context NAME` chooses another"
+                .to_owned(),
+            kind: ProblemKind::Failed,
+        })
+    }
+
+    /// Signs in as `session` says. A device code is told as an event, if it is `interactive`.
+    pub(super) async fn sign_in(
+        &self,
+        session: &Session,
+        interactive: bool,
+        events: &Events,
+    ) -> Result<entra::Session, Problem> {
+        let request = self.request(session, interactive)?;
+        let on_device_code = |code: &entra::DeviceCode| {
+            events.tell(Event::DeviceCode {
+                url: code.verification_uri.clone(),
+                code: code.user_code.clone(),
+                expires: code.expires,
+            });
+        };
+        entra::sign_in(request, &on_device_code).await.map_err(|error| {
+            let kind = if error.is_not_permitted() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
+            Problem {
+                tried: "sign in to Entra".to_owned(),
+                cause: error.to_string(),
+                remedy: "see to that, and run again; nothing has been changed".to_owned(),
+                kind,
+            }
+        })
+    }
+
+    /// How to sign in as `session` says.
+    pub(super) fn request(&self, session: &Session, interactive: bool) -> Result<SignInRequest, Problem> {
+        let method = session.sign_in.as_deref().and_then(Method::named).unwrap_or(Method::Auto);
+        Ok(SignInRequest {
+            tenant: session.tenant.clone(),
+            method,
+            interactive,
+            environment: self.environment.clone(),
+            patience: Patience::default(),
+            ..SignInRequest::new(self.cloud(session.cloud.as_deref())?)
+        })
+    }
+
+    fn cloud(&self, name: Option<&str>) -> Result<CloudEndpoints, Problem> {
+        if let Some(cloud) = &self.cloud {
+            return Ok(cloud.clone());
+        }
+        cloud(name.unwrap_or(USUAL_CLOUD))
+    }
+
+    /// The kubeconfig, if it is not the usual one.
+    pub(super) fn kubeconfig(&self) -> Option<&std::path::Path> {
+        self.kubeconfig.as_deref()
+    }
+
+    /// The only tenant there is, on the practice ground.
+    pub(super) fn only_tenant(&self) -> Option<String> {
+        self.only_tenant.clone()
+    }
+
+    /// The ways to sign in that make sense here.
+    pub(super) fn methods(&self) -> &'static [Method] {
+        self.methods
+    }
+}
+
+fn cloud(name: &str) -> Result<CloudEndpoints, Problem> {
+    entra::cloud::of_argument(name).map_err(|error| Problem {
+        tried: format!("use the cloud {name}"),
         cause: error.to_string(),
         remedy: "name public, usgov, china, or a file with the cloud's endpoints".to_owned(),
         kind: ProblemKind::UnusableAnswers,
-    })?;
-    Ok(Way {
-        place: Place::Real,
-        kubeconfig: None,
-        cloud,
-        environment: Environment::of_process(),
-        patience: Patience::default(),
     })
 }
 
 #[cfg(feature = "practice")]
-async fn practice(scenario: &str) -> Result<Way, Problem> {
+async fn practice(scenario: &str) -> Result<World, Problem> {
     use crate::practice::{Ground, GroundOptions, Scenario, StatePlace, Timings, usual_folder};
     let unusable = |cause: String, kind| {
         Problem {
@@ -198,22 +274,23 @@ async fn practice(scenario: &str) -> Result<Way, Problem> {
     let cloud = entra::cloud::from_file(&ground.cloud_file())
         .map_err(|error| unusable(error.to_string(), ProblemKind::Failed))?;
     let environment = Environment::of([
-        ("AZURE_CLIENT_ID", caller.client_id),
-        ("AZURE_CLIENT_SECRET", caller.client_secret),
-        ("AZURE_TENANT_ID", caller.tenant_id),
+        ("AZURE_CLIENT_ID", &caller.client_id),
+        ("AZURE_CLIENT_SECRET", &caller.client_secret),
+        ("AZURE_TENANT_ID", &caller.tenant_id),
     ]);
-    Ok(Way {
+    Ok(World {
         kubeconfig: Some(ground.kubeconfig()),
-        place: Place::Practice(Box::new(ground)),
-        cloud,
+        place: Arc::new(Place::Practice(tokio::sync::Mutex::new(Some(Box::new(ground))))),
+        cloud: Some(cloud),
+        only_tenant: Some(caller.tenant_id.clone()),
         environment,
-        patience: Patience::default(),
+        methods: &[Method::ServicePrincipal, Method::DeviceCode],
     })
 }
 
 #[cfg(not(feature = "practice"))]
 #[expect(clippy::unused_async, reason = "it is async where there is a practice ground")]
-async fn practice(_scenario: &str) -> Result<Way, Problem> {
+async fn practice(_scenario: &str) -> Result<World, Problem> {
     Err(Problem {
         tried: "start the practice ground".to_owned(),
         cause: "this gatewright was built without it".to_owned(),

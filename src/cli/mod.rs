@@ -8,6 +8,7 @@ mod exit;
 mod export;
 mod full_screen;
 mod interruption;
+mod link;
 mod logging;
 #[cfg(feature = "practice")]
 mod practice;

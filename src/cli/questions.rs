@@ -1,43 +1,72 @@
 //! `setup` without an answers file, on a terminal: the questions, and the file they make.
 
 use super::{
-    Exit,
+    Exit, Global,
     answers::DEFAULT_FILE,
     connection::Connection,
     discovery::Discovery,
-    screen::{failed, say},
+    screen::{Screen, failed, say},
 };
 use crate::{
     answers::{Answers, file},
+    engine::event::Events,
+    face::problem_text,
     prompts::{self, NoAnswer, Terminal},
-    wizard::{Need, Wizard},
+    wizard::{Need, Session, Step, Wizard},
 };
 use std::{io::Write as _, path::Path};
+use tokio::runtime::Handle;
 
-/// Asks for the answers: all of them, or on top of those that are `recorded`. Nothing is changed meanwhile.
-pub(super) async fn answers(
-    connection: &Connection,
+/// Asks what to connect to and for the answers: all of them, or on top of those that are recorded there. Nothing is changed
+/// meanwhile.
+pub(super) async fn asked(
+    global: &Global,
+    screen: Screen,
+    events: &Events,
     app: Option<&str>,
-    recorded: Option<Answers>,
-) -> Result<Answers, Exit> {
-    let wizard = recorded.as_ref().map_or_else(|| Wizard::new(app), Wizard::about);
-    let discovery = Discovery::of(connection);
-    let runtime = tokio::runtime::Handle::current();
+) -> Result<(Connection, Answers), Exit> {
+    let discovery = Discovery::new(global, screen, events);
+    if let Err(problem) = discovery.begin().await {
+        return Err(screen.problem(events, "setup", problem));
+    }
+    if global.practice.is_some() {
+        say("PRACTICE: nothing here is real. `gatewright practice reset` starts over.");
+    }
+    let mut wizard = Wizard::connecting(discovery.given(), app);
+    let (runtime, looking) = (Handle::current(), discovery.clone());
     // A line is waited for on a thread of its own, so that whoever waits for the answers hears Ctrl-C meanwhile.
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut find_out = |need: &Need| runtime.block_on(discovery.find_out(need));
-        let mut wizard = wizard;
-        let answers = prompts::ask(&mut wizard, &mut Terminal, &mut find_out)?;
-        if recorded.as_ref() != Some(&answers) {
-            offer_to_save(&answers)?;
+    let asked = tokio::task::spawn_blocking(move || until_connected(&mut wizard, &runtime, &looking));
+    let stop = match asked.await {
+        Ok(Ok(answered)) => return Ok(answered),
+        Ok(Err(NoAnswer::Ended)) => stopped("The input ended, and that is never an answer. "),
+        Ok(Err(gone)) => stopped(&format!("The questions cannot go on: {gone}. ")),
+        Err(error) => failed(&format!("the questions ended unexpectedly: {error}; nothing has been changed")),
+    };
+    discovery.close().await;
+    Err(stop)
+}
+
+/// Asks until there are answers and a connection for them: whoever cannot connect chooses something else, or tries again.
+fn until_connected(
+    wizard: &mut Wizard,
+    runtime: &Handle,
+    discovery: &Discovery,
+) -> Result<(Connection, Answers), NoAnswer> {
+    let mut find_out = |session: &Session, need: &Need| runtime.block_on(discovery.find_out(session, need));
+    loop {
+        let answers = prompts::ask(wizard, &mut Terminal, &mut find_out)?;
+        match runtime.block_on(discovery.connection(&wizard.session())) {
+            Ok(connection) => {
+                if wizard.recorded() != Some(&answers) {
+                    offer_to_save(&answers)?;
+                }
+                return Ok((connection, answers));
+            }
+            Err(problem) => {
+                say(&format!("\nThere is no plan without a connection.\n{}", problem_text(&problem)));
+                wizard.revisit(Step::Connect);
+            }
         }
-        Ok::<_, NoAnswer>(answers)
-    });
-    match asked.await {
-        Ok(Ok(answers)) => Ok(answers),
-        Ok(Err(NoAnswer::Ended)) => Err(stopped("The input ended, and that is never an answer. ")),
-        Ok(Err(gone)) => Err(stopped(&format!("The questions cannot go on: {gone}. "))),
-        Err(error) => Err(failed(&format!("the questions ended unexpectedly: {error}; nothing has been changed"))),
     }
 }
 

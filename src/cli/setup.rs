@@ -140,19 +140,15 @@ pub(super) async fn connected(
 ) -> Result<(Connection, Answers), Exit> {
     let refused = |error: &NoAnswers| screen.refusal(events, doing, &error.to_string(), kind(error));
     let of_a_file = of_a_file(global, app).map_err(|error| refused(&error))?;
+    if of_a_file.is_none() && doing == SETUP && screen.may_ask() {
+        return questions::asked(global, screen, events, app).await;
+    }
     let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
     let opened = Connection::open(global, screen, events, tenant).await;
     let connection = opened.map_err(|problem| screen.problem(events, doing, problem))?;
-    let may_ask = doing == SETUP && screen.may_ask();
     let answers = match of_a_file {
         Some(answers) => Ok(answers),
-        // Without a file: the recorded answers, as they are or as a person changes them, or those that a person gives.
-        None => match recorded(&connection.target.cluster, app).await {
-            Ok(answers) if may_ask => questions::answers(&connection, app, Some(answers)).await,
-            Ok(answers) => Ok(answers),
-            Err(NoAnswers::None { is_new: true, .. }) if may_ask => questions::answers(&connection, app, None).await,
-            Err(error) => Err(refused(&error)),
-        },
+        None => recorded(&connection.target.cluster, app).await.map_err(|error| refused(&error)),
     };
     match answers {
         Ok(answers) => Ok((connection, answers)),

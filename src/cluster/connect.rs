@@ -1,8 +1,9 @@
 //! From a kubeconfig to a connection.
 
 use super::{Cluster, Error, Inner, error::Attempt, kinds::Kinds};
+use crate::facts::ContextSummary;
 use hyper_util::client::proxy::matcher::Matcher;
-use kube::config::{Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedContext};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// How long a credential plugin may take; it may have to ask a token service.
@@ -44,19 +45,34 @@ pub enum ConnectError {
     Cluster(#[from] Error),
 }
 
-/// The contexts of a kubeconfig, and which of them is the current one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contexts {
-    /// Their names, in the file's order.
-    pub names: Vec<String>,
-    /// The current one.
-    pub current: Option<String>,
-}
+/// What the service account of a pod is called where contexts are.
+const IN_CLUSTER: &str = "in-cluster";
 
-/// Reads which contexts there are: those of `kubeconfig`, or of `$KUBECONFIG` or `~/.kube/config`.
-pub fn contexts(kubeconfig: Option<&Path>) -> Result<Contexts, ConnectError> {
-    let file = read(kubeconfig)?;
-    Ok(Contexts { names: names(&file), current: file.current_context })
+/// Reads which contexts there are: those of `kubeconfig`, or of `$KUBECONFIG` or `~/.kube/config`. The current one comes first,
+/// the others in the order of the file. Asks nobody.
+///
+/// Without any kubeconfig, inside a cluster, there is one: the pod's service account. It needs no name to connect.
+pub fn contexts(kubeconfig: Option<&Path>) -> Result<Vec<ContextSummary>, ConnectError> {
+    let file = match read(kubeconfig) {
+        Ok(file) => file,
+        Err(error) if kubeconfig.is_none() => {
+            let config = Config::incluster().map_err(|_| error)?;
+            let server = Some(config.cluster_url.to_string());
+            return Ok(vec![ContextSummary { name: IN_CLUSTER.to_owned(), server, is_current: true }]);
+        }
+        Err(error) => return Err(error),
+    };
+    let summary = |named: &NamedContext| ContextSummary {
+        name: named.name.clone(),
+        server: cluster_of(&file, named).and_then(|cluster| cluster.server.clone()),
+        is_current: file.current_context.as_deref() == Some(&named.name),
+    };
+    let mut contexts: Vec<ContextSummary> = file.contexts.iter().map(summary).collect();
+    contexts.sort_by_key(|context| !context.is_current);
+    if contexts.is_empty() {
+        return Err(ConnectError::NoContext { known: Vec::new() });
+    }
+    Ok(contexts)
 }
 
 /// Connects to the cluster of `context` (the current one, if `None`) and asks its version, so that a cluster that is
@@ -67,8 +83,8 @@ pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result
     crate::tls::install_provider();
     let (config, context) = match read(kubeconfig) {
         Ok(file) => from_file(file, context).await?,
-        Err(error) if kubeconfig.is_none() && context.is_none() => {
-            (Config::incluster().map_err(|_| error)?, "in-cluster".to_owned())
+        Err(error) if kubeconfig.is_none() && context.is_none_or(|context| context == IN_CLUSTER) => {
+            (Config::incluster().map_err(|_| error)?, IN_CLUSTER.to_owned())
         }
         Err(error) => return Err(error),
     };
@@ -127,9 +143,14 @@ async fn from_file(file: Kubeconfig, context: Option<&str>) -> Result<(Config, S
 }
 
 fn has_own_proxy(file: &Kubeconfig, context: &str) -> bool {
-    let named = file.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
-    let cluster = named.and_then(|context| file.clusters.iter().find(|cluster| cluster.name == context.cluster));
-    cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|url| !url.is_empty())
+    let named = file.contexts.iter().find(|named| named.name == context);
+    let cluster = named.and_then(|named| cluster_of(file, named));
+    cluster.and_then(|cluster| cluster.proxy_url.as_ref()).is_some_and(|url| !url.is_empty())
+}
+
+fn cluster_of<'a>(file: &'a Kubeconfig, named: &NamedContext) -> Option<&'a kube::config::Cluster> {
+    let wanted = &named.context.as_ref()?.cluster;
+    file.clusters.iter().find(|cluster| cluster.name == *wanted)?.cluster.as_ref()
 }
 
 /// The library runs a credential plugin while it builds its client, and blocks the thread meanwhile.
@@ -205,7 +226,9 @@ mod tests {
         let file = kubeconfig("http://127.0.0.1:9", TOKEN);
         let error = connect(Some(file.path()), Some("other")).await.unwrap_err();
         assert!(error.to_string().contains("no context \"other\"; it has: c"), "{error}");
-        assert_eq!(contexts(Some(file.path())).unwrap().names, ["c"]);
+        let contexts = contexts(Some(file.path())).unwrap();
+        assert_eq!((contexts.len(), contexts[0].name.as_str()), (1, "c"));
+        assert_eq!(contexts[0].server.as_deref(), Some("http://127.0.0.1:9"));
     }
 
     #[tokio::test]

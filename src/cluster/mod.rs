@@ -15,7 +15,7 @@ mod rights;
 mod test_server;
 mod wait;
 
-pub use connect::{ConnectError, Contexts, connect, contexts};
+pub use connect::{ConnectError, connect, contexts};
 pub use discover::{DiscoverError, DiscoverRequest, RedisRequest};
 pub use error::{Attempt, Error, FieldOwner, InvalidField, MissingRight};
 pub use live::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, Script, TokenRule, Unproven};

@@ -52,7 +52,18 @@ pub enum Event {
         /// Whether this is the practice ground.
         practice: bool,
     },
-    /// A person has to open a page and type a code.
+    /// Somebody is signed in, while questions are still asked; [`Self::Connected`] follows when they are answered.
+    SignedIn {
+        /// The tenant's GUID.
+        tenant: String,
+        /// The tenant's name for people.
+        tenant_domain: String,
+        /// Who is signed in.
+        caller: String,
+        /// How the sign-in was done.
+        sign_in_method: String,
+    },
+    /// A person has to open a page and type a code; [`Self::SignedIn`] or [`Self::Connected`] follows.
     DeviceCode {
         /// The page.
         url: String,

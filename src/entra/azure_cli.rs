@@ -1,7 +1,7 @@
 //! The Azure CLI: who is signed in there, in which cloud, and its tokens.
 
 use super::{Caller, CallerKind, Method, SignInError};
-use crate::facts::CloudEndpoints;
+use crate::facts::{CloudEndpoints, TenantSummary};
 use azure_core::credentials::TokenCredential;
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -54,23 +54,69 @@ struct CloudEndpointsOfTheCli {
     active_directory: Url,
 }
 
+/// An account as the CLI lists it: one for each subscription, or for a tenant without any.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedAccount {
+    #[serde(default)]
+    is_default: bool,
+    tenant_id: String,
+    /// Older CLIs do not say.
+    tenant_default_domain: Option<String>,
+    user: AccountUser,
+}
+
+/// Who is signed in to the CLI, and to which tenants, the one that it uses by itself first.
+pub(super) struct SignedIn {
+    pub(super) name: String,
+    pub(super) tenants: Vec<TenantSummary>,
+}
+
+/// Asks the CLI who is signed in there; nobody else is asked. Fails when nobody is, or in another cloud.
+pub(super) async fn signed_in(cloud: &CloudEndpoints, executor: &dyn Executor) -> Result<SignedIn, SignInError> {
+    const LIST: &str = "az account list --output json";
+    let (mut accounts, cli_cloud): (Vec<ListedAccount>, Cloud) =
+        futures::try_join!(ask(executor, LIST), ask(executor, SHOW_CLOUD))?;
+    accounts.sort_by_key(|account| !account.is_default);
+    let Some(first) = accounts.first() else {
+        return Err(SignInError::CliUnusable { command: LIST.to_owned(), cause: "nobody is signed in".to_owned() });
+    };
+    cli_cloud.must_be(cloud)?;
+    let name = first.user.name.clone();
+    let mut tenants: Vec<TenantSummary> = Vec::new();
+    for account in accounts {
+        if !tenants.iter().any(|tenant| tenant.tenant == account.tenant_id) {
+            let name = account.tenant_default_domain.filter(|domain| !domain.is_empty());
+            tenants.push(TenantSummary { tenant: account.tenant_id, name });
+        }
+    }
+    Ok(SignedIn { name, tenants })
+}
+
+const SHOW_CLOUD: &str = "az cloud show --output json";
+
+impl Cloud {
+    fn must_be(&self, cloud: &CloudEndpoints) -> Result<(), SignInError> {
+        if self.endpoints.active_directory.origin() == cloud.sign_in.origin() {
+            return Ok(());
+        }
+        Err(SignInError::OtherCloud {
+            cli_cloud: self.name.clone(),
+            cli_sign_in: self.endpoints.active_directory.to_string(),
+            wanted: cloud.sign_in.to_string(),
+        })
+    }
+}
+
 /// The credential, and who it is; fails when nobody is signed in there, or in another cloud.
 pub(super) async fn credential(
     cloud: &CloudEndpoints,
     tenant: Option<&str>,
     executor: Arc<dyn Executor>,
 ) -> Result<(Arc<dyn TokenCredential>, Caller), SignInError> {
-    let (account, cli_cloud): (Account, Cloud) = futures::try_join!(
-        ask(&*executor, "az account show --output json"),
-        ask(&*executor, "az cloud show --output json")
-    )?;
-    if cli_cloud.endpoints.active_directory.origin() != cloud.sign_in.origin() {
-        return Err(SignInError::OtherCloud {
-            cli_cloud: cli_cloud.name,
-            cli_sign_in: cli_cloud.endpoints.active_directory.to_string(),
-            wanted: cloud.sign_in.to_string(),
-        });
-    }
+    let (account, cli_cloud): (Account, Cloud) =
+        futures::try_join!(ask(&*executor, "az account show --output json"), ask(&*executor, SHOW_CLOUD))?;
+    cli_cloud.must_be(cloud)?;
     let options = AzureCliCredentialOptions {
         tenant_id: tenant.map(str::to_owned),
         executor: Some(executor),

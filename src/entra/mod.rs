@@ -35,6 +35,7 @@ mod sign_in_error;
 mod tests;
 mod token;
 mod waiting;
+mod ways;
 pub mod wire;
 
 pub use adoption::{ADOPTED_TAG, Adoption, added, kept, was};
@@ -47,6 +48,7 @@ pub use sign_in::{Caller, CallerKind, Environment, Method, SignInRequest, sign_i
 pub use sign_in_error::SignInError;
 pub use token::TokenProbe;
 pub use waiting::{Patience, WaitReason};
+pub use ways::ways;
 pub use wire::{
     AppRole, Application, ApplicationPatch, DeletedApplication, FederatedCredential, Grant, Owner, PasswordCredential,
     PermissionScope, RoleAssignment, ServicePrincipal, ServicePrincipalPatch,

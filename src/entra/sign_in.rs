@@ -56,6 +56,25 @@ impl fmt::Display for Method {
 }
 
 impl Method {
+    /// The ways that somebody can choose, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::ServicePrincipal, Self::WorkloadIdentity, Self::AzureCli, Self::DeviceCode];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::ServicePrincipal => "service-principal",
+            Self::WorkloadIdentity => "workload-identity",
+            Self::AzureCli => "azure-cli",
+            Self::DeviceCode => "device-code",
+        }
+    }
+
+    /// The way that goes by `name` on the command line.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Auto].into_iter().chain(Self::ALL).find(|method| method.name() == name)
+    }
+
     /// How to sign in again.
     pub(super) fn again(self) -> &'static str {
         match self {
@@ -90,6 +109,11 @@ pub enum CallerKind {
     ServicePrincipal,
 }
 
+/// What it takes to be a service principal.
+pub(super) const SERVICE_PRINCIPAL: [&str; 3] = ["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"];
+/// What it takes to be a workload's identity.
+pub(super) const WORKLOAD_IDENTITY: [&str; 3] = ["AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID"];
+
 /// The variables of the environment that sign-in reads.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, Secret>);
@@ -108,12 +132,16 @@ impl Environment {
         Self(variables.into_iter().map(|(name, value)| (name.into(), Secret::new(value))).collect())
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(Secret::expose).filter(|value| !value.is_empty())
     }
 
     /// Those values, or the names that are missing.
-    fn all<const N: usize>(&self, method: Method, names: [&'static str; N]) -> Result<[&str; N], SignInError> {
+    pub(super) fn all<const N: usize>(
+        &self,
+        method: Method,
+        names: [&'static str; N],
+    ) -> Result<[&str; N], SignInError> {
         let missing: Vec<_> = names.iter().copied().filter(|name| self.get(name).is_none()).collect();
         if missing.is_empty() {
             Ok(names.map(|name| self.get(name).unwrap_or_default()))
@@ -250,8 +278,7 @@ impl Attempt<'_> {
         let tenant = self.request.tenant.as_deref();
         match method {
             Method::ServicePrincipal => {
-                let [client, secret, own] =
-                    environment.all(method, ["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"])?;
+                let [client, secret, own] = environment.all(method, SERVICE_PRINCIPAL)?;
                 let options = ClientSecretCredentialOptions { client_options: self.options() };
                 let secret = azure_core::credentials::Secret::new(secret.to_owned());
                 let credential =
@@ -259,8 +286,7 @@ impl Attempt<'_> {
                 Ok((credential.map_err(failed)?, application(client)))
             }
             Method::WorkloadIdentity => {
-                let [client, file, own] =
-                    environment.all(method, ["AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID"])?;
+                let [client, file, own] = environment.all(method, WORKLOAD_IDENTITY)?;
                 let options = WorkloadIdentityCredentialOptions {
                     credential_options: ClientAssertionCredentialOptions { client_options: self.options() },
                     client_id: Some(client.to_owned()),

@@ -54,6 +54,9 @@ impl<W: Write + Send> Face for Plain<W> {
             Event::Started { .. } | Event::Installed { .. } | Event::Written { .. } => return Ok(()),
             Event::Looking { at } => format!("Looking at {at} ...\n"),
             Event::Connected { practice, .. } => connected_text(&envelope.event, *practice),
+            Event::SignedIn { tenant_domain, caller, sign_in_method, .. } => {
+                format!("Signed in to {tenant_domain} as {caller} ({sign_in_method}).\n")
+            }
             Event::DeviceCode { url, code, expires } => {
                 let until = expires.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");
                 format!("To sign in, open {url} and enter the code {code} (good until {until}).\n")

@@ -10,7 +10,7 @@ pub use lines::{Lines, Terminal};
 
 use crate::{
     answers::{Answers, file},
-    wizard::{Asking, KEEP_DETAILS, Kind, Need, News, Question, REDIS, STORE, Step, Wizard, at},
+    wizard::{Asking, KEEP_DETAILS, Kind, Need, News, Question, REDIS, STORE, Session, Side, Step, Wizard, at},
 };
 use std::io;
 
@@ -30,11 +30,11 @@ pub enum NoAnswer {
     Gone(#[from] io::Error),
 }
 
-/// Asks everything that is open, shows the answers, and asks whether they are right. `find_out` finds a fact out.
+/// Asks everything that is open, shows the answers, and asks whether they are right. `find_out` finds a fact out in a session.
 pub fn ask(
     wizard: &mut Wizard,
     lines: &mut dyn Lines,
-    find_out: &mut dyn FnMut(&Need) -> News,
+    find_out: &mut dyn FnMut(&Session, &Need) -> News,
 ) -> Result<Answers, NoAnswer> {
     lines.say(
         "Enter takes the answer in brackets, ? explains, < goes back, Ctrl-C stops.\n\
@@ -43,10 +43,12 @@ pub fn ask(
     let mut shown = None;
     loop {
         for need in wizard.needs() {
-            if !matches!(need, Need::Tenant) {
+            // What is on this machine is there at once.
+            if need.side() != Side::Machine {
                 lines.say(&format!("Looking at {need} ..."))?;
             }
-            wizard.learn(find_out(&need));
+            let session = wizard.session();
+            wizard.learn_in(&session, find_out(&session, &need));
         }
         if !wizard.needs().is_empty() {
             continue;
@@ -136,7 +138,7 @@ fn list_choices(wizard: &Wizard, lines: &mut dyn Lines, question: &Question) -> 
     let Kind::Choice { free, .. } = question.kind else { return Ok(()) };
     if let Some(reason) = wizard.trouble() {
         lines.say(&wrapped(&format!("What there is could not be found out: {reason}")))?;
-        lines.say("Write it, or ! to look again.")?;
+        lines.say(if free { "Write it, or ! to look again." } else { "! looks again, < goes back." })?;
     }
     let choices = wizard.choices(question);
     for (index, choice) in choices.iter().take(LISTED).enumerate() {

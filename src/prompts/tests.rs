@@ -1,7 +1,7 @@
 use super::{Lines, NoAnswer, ask, yes_or_no};
 use crate::{
     answers::file,
-    wizard::{Fact, Need, News, Wizard},
+    wizard::{Fact, Need, News, Session, Wizard},
 };
 use std::{collections::VecDeque, io};
 
@@ -33,7 +33,7 @@ impl Lines for Script {
     }
 }
 
-fn nobody_may_look(need: &Need) -> News {
+fn nobody_may_look(_: &Session, need: &Need) -> News {
     match need {
         Need::Gateways => News::Gateways(Fact::Known(vec![crate::facts::GatewaySummary {
             namespace: "istio-system".to_owned(),

@@ -5,6 +5,7 @@ use super::{
     discovered::{Fact, Need},
     draft::{Given, OPEN},
     questions::{Choices, DEPLOY, ISSUED, Kind, OWN_STORE, Question, REDIS, SERVICE, THERE, WORKLOAD},
+    session::clouds,
 };
 use crate::facts::{ClusterFacts, Injection, IssuerFacts, NamespaceSummary, ServiceSummary};
 
@@ -20,11 +21,11 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn new(value: impl Into<String>, about: impl Into<String>) -> Self {
+    pub(super) fn new(value: impl Into<String>, about: impl Into<String>) -> Self {
         Self { value: value.into(), about: about.into(), unusable: None }
     }
 
-    fn unless(mut self, reason: Option<String>) -> Self {
+    pub(super) fn unless(mut self, reason: Option<String>) -> Self {
         self.unusable = reason;
         self
     }
@@ -35,6 +36,11 @@ impl Wizard {
     pub fn choices(&self, question: &Question) -> Vec<Choice> {
         let Kind::Choice { of, .. } = question.kind else { return Vec::new() };
         let mut choices = match of {
+            Choices::Contexts => self.contexts(),
+            Choices::Clouds => clouds(),
+            Choices::SignIns => self.sign_ins(),
+            Choices::SignInTenants => self.sign_in_tenants(),
+            Choices::Applications => self.applications(),
             Choices::Tenants => self.tenants(),
             Choices::Gateways => self.gateways(),
             Choices::Workloads => workloads(),
@@ -60,6 +66,9 @@ impl Wizard {
     pub(super) fn need_of(&self, question: &Question) -> Option<Need> {
         let namespace = || self.draft.text("application.namespace").map(str::to_owned);
         match question.kind {
+            Kind::Choice { of: Choices::Contexts, .. } => Some(Need::Contexts),
+            Kind::Choice { of: Choices::SignIns | Choices::SignInTenants, .. } => Some(Need::SignIns(self.cloud())),
+            Kind::Choice { of: Choices::Applications, .. } => Some(Need::Installations),
             Kind::Choice { of: Choices::Tenants, .. } => Some(Need::Tenant),
             Kind::Choice { of: Choices::Gateways, .. } => Some(Need::Gateways),
             Kind::Choice { of: Choices::Namespaces, .. } => Some(Need::Namespaces),

@@ -1,6 +1,11 @@
 //! What is known so far of the world that the answers are about: each fact arrives on its own, or fails with its reason.
 
-use crate::facts::{ClusterFacts, GatewaySummary, IssuerFacts, NamespaceSummary, ServiceSummary};
+use crate::{
+    answers::Answers,
+    facts::{
+        ClusterFacts, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, ServiceSummary, SignInSummary,
+    },
+};
 use std::collections::BTreeMap;
 
 /// One fact.
@@ -51,9 +56,44 @@ pub struct Place {
     pub gateway: Option<(String, String)>,
 }
 
+/// An application that is installed already, and the answers that its installation has recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedApplication {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its answers, or why they cannot be read.
+    pub answers: Result<Box<Answers>, String>,
+}
+
+impl RecordedApplication {
+    /// `NAMESPACE/NAME`, which no other has.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Where a fact is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// On this machine; nobody else is asked.
+    Machine,
+    /// In the cluster.
+    Cluster,
+    /// In the tenant, signed in.
+    Tenant,
+}
+
 /// A fact that a question is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// The contexts of the kubeconfig.
+    Contexts,
+    /// The ways to sign in to a cloud.
+    SignIns(String),
+    /// The applications that are installed already.
+    Installations,
     /// The tenant that is signed in to.
     Tenant,
     /// The ingress gateways.
@@ -71,6 +111,12 @@ pub enum Need {
 /// A fact that has arrived, or has failed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// The contexts of the kubeconfig.
+    Contexts(Fact<Vec<ContextSummary>>),
+    /// The ways to sign in to a cloud.
+    SignIns(String, Fact<Vec<SignInSummary>>),
+    /// The applications that are installed already.
+    Installations(Fact<Vec<RecordedApplication>>),
     /// The name of the tenant that is signed in to, for people.
     Tenant(Fact<String>),
     /// The ingress gateways.
@@ -85,10 +131,44 @@ pub enum News {
     Surroundings(Place, Fact<Box<ClusterFacts>>),
 }
 
+impl News {
+    /// What this is the answer to.
+    pub fn need(&self) -> Need {
+        match self {
+            Self::Contexts(_) => Need::Contexts,
+            Self::SignIns(cloud, _) => Need::SignIns(cloud.clone()),
+            Self::Installations(_) => Need::Installations,
+            Self::Tenant(_) => Need::Tenant,
+            Self::Gateways(_) => Need::Gateways,
+            Self::Namespaces(_) => Need::Namespaces,
+            Self::Services(namespace, _) => Need::Services(namespace.clone()),
+            Self::Issuers(namespace, _) => Need::Issuers(namespace.clone()),
+            Self::Surroundings(place, _) => Need::Surroundings(place.clone()),
+        }
+    }
+}
+
 impl Need {
+    /// Where it is found out.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Contexts | Self::SignIns(_) => Side::Machine,
+            Self::Tenant => Side::Tenant,
+            Self::Installations
+            | Self::Gateways
+            | Self::Namespaces
+            | Self::Services(_)
+            | Self::Issuers(_)
+            | Self::Surroundings(_) => Side::Cluster,
+        }
+    }
+
     /// The news that this could not be found out.
     pub fn failed(self, reason: String) -> News {
         match self {
+            Self::Contexts => News::Contexts(Fact::Failed(reason)),
+            Self::SignIns(cloud) => News::SignIns(cloud, Fact::Failed(reason)),
+            Self::Installations => News::Installations(Fact::Failed(reason)),
             Self::Tenant => News::Tenant(Fact::Failed(reason)),
             Self::Gateways => News::Gateways(Fact::Failed(reason)),
             Self::Namespaces => News::Namespaces(Fact::Failed(reason)),
@@ -103,6 +183,9 @@ impl Need {
 impl std::fmt::Display for Need {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Contexts => formatter.write_str("the kubeconfig"),
+            Self::SignIns(_) => formatter.write_str("the ways to sign in"),
+            Self::Installations => formatter.write_str("what is installed already"),
             Self::Tenant => formatter.write_str("the tenant"),
             Self::Gateways => formatter.write_str("the ingress gateways"),
             Self::Namespaces => formatter.write_str("the namespaces"),
@@ -116,6 +199,9 @@ impl std::fmt::Display for Need {
 /// Every fact that questions offer choices from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
+    contexts: Fact<Vec<ContextSummary>>,
+    sign_ins: BTreeMap<String, Fact<Vec<SignInSummary>>>,
+    installations: Fact<Vec<RecordedApplication>>,
     tenant: Fact<String>,
     gateways: Fact<Vec<GatewaySummary>>,
     namespaces: Fact<Vec<NamespaceSummary>>,
@@ -128,6 +214,11 @@ impl Discovered {
     /// Takes a fact in.
     pub fn learn(&mut self, news: News) {
         match news {
+            News::Contexts(fact) => self.contexts = fact,
+            News::SignIns(cloud, fact) => {
+                self.sign_ins.insert(cloud, fact);
+            }
+            News::Installations(fact) => self.installations = fact,
             News::Tenant(fact) => self.tenant = fact,
             News::Gateways(fact) => self.gateways = fact,
             News::Namespaces(fact) => self.namespaces = fact,
@@ -146,6 +237,11 @@ impl Discovered {
     /// Forgets a fact, so that it is asked for again.
     pub fn forget(&mut self, need: &Need) {
         match need {
+            Need::Contexts => self.contexts = Fact::Pending,
+            Need::SignIns(cloud) => {
+                self.sign_ins.remove(cloud);
+            }
+            Need::Installations => self.installations = Fact::Pending,
             Need::Tenant => self.tenant = Fact::Pending,
             Need::Gateways => self.gateways = Fact::Pending,
             Need::Namespaces => self.namespaces = Fact::Pending,
@@ -161,9 +257,48 @@ impl Discovered {
         }
     }
 
+    /// Forgets whatever was found out on `side`, because another cluster or tenant is looked at from now on.
+    pub fn forget_all_of(&mut self, side: Side) {
+        let before = std::mem::take(self);
+        match side {
+            Side::Machine => *self = Self { contexts: Fact::Pending, sign_ins: BTreeMap::new(), ..before },
+            // By what stays: a fact that nobody names here is better found out anew than taken for another place's.
+            Side::Cluster => {
+                *self = Self {
+                    contexts: before.contexts,
+                    sign_ins: before.sign_ins,
+                    tenant: before.tenant,
+                    ..Self::default()
+                };
+            }
+            Side::Tenant => *self = Self { tenant: Fact::Pending, ..before },
+        }
+    }
+
+    /// Forgets whatever could not be found out, so that it is asked for again.
+    pub fn forget_failures(&mut self) {
+        fn once_more<T>(fact: &mut Fact<T>) {
+            if fact.failure().is_some() {
+                *fact = Fact::Pending;
+            }
+        }
+        once_more(&mut self.contexts);
+        once_more(&mut self.installations);
+        once_more(&mut self.tenant);
+        once_more(&mut self.gateways);
+        once_more(&mut self.namespaces);
+        self.sign_ins.retain(|_, fact| fact.failure().is_none());
+        self.services.retain(|_, fact| fact.failure().is_none());
+        self.issuers.retain(|_, fact| fact.failure().is_none());
+        self.surroundings.retain(|_, fact| fact.failure().is_none());
+    }
+
     /// Whether nobody has found it out yet.
     pub fn is_pending(&self, need: &Need) -> bool {
         match need {
+            Need::Contexts => self.contexts.is_pending(),
+            Need::SignIns(cloud) => self.sign_ins(cloud).is_pending(),
+            Need::Installations => self.installations.is_pending(),
             Need::Tenant => self.tenant.is_pending(),
             Need::Gateways => self.gateways.is_pending(),
             Need::Namespaces => self.namespaces.is_pending(),
@@ -176,6 +311,9 @@ impl Discovered {
     /// Why it could not be found out, where that is so.
     pub fn failure(&self, need: &Need) -> Option<&str> {
         match need {
+            Need::Contexts => self.contexts.failure(),
+            Need::SignIns(cloud) => self.sign_ins(cloud).failure(),
+            Need::Installations => self.installations.failure(),
             Need::Tenant => self.tenant.failure(),
             Need::Gateways => self.gateways.failure(),
             Need::Namespaces => self.namespaces.failure(),
@@ -183,6 +321,21 @@ impl Discovered {
             Need::Issuers(namespace) => self.issuers(namespace).failure(),
             Need::Surroundings(place) => self.surroundings(place).failure(),
         }
+    }
+
+    /// The contexts of the kubeconfig, the current one first.
+    pub fn contexts(&self) -> &Fact<Vec<ContextSummary>> {
+        &self.contexts
+    }
+
+    /// The ways to sign in to `cloud`.
+    pub fn sign_ins(&self, cloud: &str) -> &Fact<Vec<SignInSummary>> {
+        self.sign_ins.get(cloud).unwrap_or(&Fact::Pending)
+    }
+
+    /// The applications that are installed already.
+    pub fn installations(&self) -> &Fact<Vec<RecordedApplication>> {
+        &self.installations
     }
 
     /// The tenant that is signed in to.

@@ -1,7 +1,7 @@
 //! Answers that may be incomplete. Whether they are right is not known here: the answers file's own reader says so.
 
 use super::questions::{
-    CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, OWN_STORE, REDIS, SERVICE, STORE, THERE, WORKLOAD, at,
+    CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, OWN_STORE, Question, REDIS, SERVICE, STORE, THERE, WORKLOAD, at,
 };
 use crate::answers::{
     Answers, Mistake, Mistakes,
@@ -80,6 +80,23 @@ impl Draft {
         let is_another = self.given.get(id) != Some(&given);
         self.given.insert(id, given);
         is_another
+    }
+
+    /// Takes an answer back.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.given.remove(id);
+    }
+
+    /// The answers about what a run connects to, alone.
+    pub(super) fn of_session(&self) -> Self {
+        let is_of_session = |id: &str| at(id).is_some_and(Question::is_of_session);
+        let given = self.given.iter().filter(|(id, _)| is_of_session(id)).map(|(id, given)| (*id, given.clone()));
+        Self { given: given.collect(), beyond: Vec::new() }
+    }
+
+    /// Puts down every answer of `other`.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.given.extend(other.given);
     }
 
     /// The two halves of an answer such as `istio-system/istio-ingressgateway`.

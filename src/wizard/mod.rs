@@ -2,23 +2,26 @@
 //!
 //! A [`Wizard`] holds a [`Draft`] of answers and what has been [`Discovered`] so far. It says which question is open, what
 //! can be chosen, what is proposed and what is wrong with an answer; it knows no terminal, no cluster and no Entra. Whoever
-//! runs it asks for [`Wizard::needs`], finds them out and tells [`Wizard::learn`].
+//! runs it asks for [`Wizard::needs`], finds them out in the [`Session`] that the conversation has arrived at, and tells
+//! [`Wizard::learn_in`].
 
 mod choices;
 mod discovered;
 mod draft;
 mod questions;
 mod reading;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub use choices::Choice;
-pub use discovered::{Discovered, Fact, Need, News, Place};
+pub use discovered::{Discovered, Fact, Need, News, Place, RecordedApplication, Side};
 pub use draft::{Draft, Given, OPEN};
 pub use questions::{
-    CERTIFICATE, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, OWN_STORE, Proposal, QUESTIONS, Question, REDIS, SERVICE,
-    STORE, Step, THERE, WORKLOAD, When, at,
+    APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, OWN_STORE, Proposal,
+    QUESTIONS, Question, REDIS, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE, WORKLOAD, When, at,
 };
+pub use session::{Session, USUAL_CLOUD};
 
 use crate::answers::{Answers, Mistakes, names::Unusable};
 use std::collections::BTreeSet;
@@ -56,6 +59,10 @@ pub struct Wizard {
     stale: BTreeSet<&'static str>,
     /// Answers that are what was proposed: they go along when the proposal changes.
     as_proposed: BTreeSet<&'static str>,
+    /// What was known before anybody was asked, where the conversation is also about what to connect to.
+    beforehand: Option<session::Beforehand>,
+    /// The recorded answers that it goes on from.
+    recorded: Option<Box<Answers>>,
 }
 
 impl Wizard {
@@ -67,6 +74,8 @@ impl Wizard {
             asking: Asking::Review,
             stale: BTreeSet::new(),
             as_proposed: BTreeSet::new(),
+            beforehand: None,
+            recorded: None,
         };
         if let (Some(question), Some(name)) = (at("application.name"), name) {
             wizard.draft.put(question.id, Given::text(name));
@@ -80,13 +89,16 @@ impl Wizard {
     pub fn about(answers: &Answers) -> Self {
         let mut wizard = Self::new(None);
         wizard.draft = Draft::from(answers);
-        let as_proposed = QUESTIONS.iter().filter(|question| {
-            wizard.draft.get(question.id).is_some()
-                && wizard.draft.get(question.id) == wizard.default_of(question).as_ref()
-        });
-        wizard.as_proposed = as_proposed.map(|question| question.id).collect();
+        wizard.note_what_is_as_proposed();
         wizard.asking = wizard.next_open();
         wizard
+    }
+
+    fn note_what_is_as_proposed(&mut self) {
+        let as_proposed = QUESTIONS.iter().filter(|question| {
+            self.draft.get(question.id).is_some() && self.draft.get(question.id) == self.default_of(question).as_ref()
+        });
+        self.as_proposed = as_proposed.map(|question| question.id).collect();
     }
 
     /// What is being asked.
@@ -130,10 +142,11 @@ impl Wizard {
             Asking::Question(question) => self.need_of(question),
             Asking::Review => None,
         };
-        // Which gateway it is decides early what is asked at all.
-        let mut needs: Vec<Need> = [Some(Need::Gateways), of_question].into_iter().flatten().collect();
+        // Which gateway it is decides early what is asked at all, once it is said in which cluster.
+        let gateways = Some(Need::Gateways).filter(|_| !self.is_asking_of_session());
+        let mut needs: Vec<Need> = [gateways, of_question].into_iter().flatten().collect();
         needs.dedup();
-        needs.retain(|need| self.discovered.is_pending(need));
+        needs.retain(|need| self.discovered.is_pending(need) && self.is_settled(need));
         needs
     }
 
@@ -149,11 +162,14 @@ impl Wizard {
         if let Some(need) = self.need_of(question) {
             self.discovered.forget(&need);
         }
+        // What failed may have failed for the same reason.
+        self.discovered.forget_failures();
     }
 
     /// Takes a fact in. The open question stays, unless the fact makes it or an earlier one pointless or needed.
     pub fn learn(&mut self, news: News) {
         self.discovered.learn(news);
+        self.settle_application();
         let still_asked = match self.asking {
             Asking::Question(question) => self.applies(question),
             Asking::Review => true,
@@ -211,8 +227,16 @@ impl Wizard {
             self.as_proposed.remove(question.id);
         }
         self.stale.remove(question.id);
+        let session = self.session();
+        let is_first = self.draft.get(question.id).is_none();
         if self.draft.put(question.id, given) {
-            self.ask_again_what_depends_on(question.id);
+            // Recorded answers may be there before everything about the session is: they rest on none of it yet.
+            if !(is_first && question.is_of_session()) {
+                self.ask_again_what_depends_on(question.id);
+            }
+            if question.is_of_session() {
+                self.session_changed(&session, question);
+            }
         }
         self.asking = self.next_open();
         Ok(())
@@ -273,6 +297,7 @@ impl Wizard {
             When::Both((one, its_answer), (other, others_answer)) => {
                 self.draft.text(one) == Some(its_answer) && self.draft.text(other) == Some(others_answer)
             }
+            When::SessionUnclear => self.is_asked_of_session(question.id),
             When::GatewayUnclear => {
                 let is_plain = match self.discovered.gateways() {
                     Fact::Pending => true,
@@ -328,6 +353,9 @@ impl Wizard {
     /// What the answers file's own reader says against an answer.
     fn mistake(&self, question: &Question, given: &Given) -> Option<Unusable> {
         let known = at(question.id)?;
+        if question.is_of_session() {
+            return self.session_mistake(question, given);
+        }
         if matches!(question.when, When::GatewayUnclear) || question.id == "certificate.issuer" {
             let text = given.as_text().unwrap_or_default();
             if text == OPEN && question.id == "gateway" {

@@ -5,7 +5,7 @@ use super::draft::OPEN;
 /// A part of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// Which tenant, which gateway.
+    /// Which cluster, which tenant, which gateway.
     Connect,
     /// What is protected, and where.
     Application,
@@ -72,6 +72,16 @@ pub enum Kind {
 /// Where choices come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choices {
+    /// The contexts of the kubeconfig.
+    Contexts,
+    /// The clouds that go by a name.
+    Clouds,
+    /// The ways to sign in.
+    SignIns,
+    /// The tenants that the way to sign in is known to reach.
+    SignInTenants,
+    /// The applications that are installed already, and a new one.
+    Applications,
     /// Whatever tenant is signed in to, or the one that is now.
     Tenants,
     /// The cluster's ingress gateways.
@@ -126,6 +136,8 @@ pub enum When {
     Both((&'static str, &'static str), (&'static str, &'static str)),
     /// Where it is not plain which gateway is meant.
     GatewayUnclear,
+    /// Where the conversation also says what is connected to, and it is neither known beforehand nor the only choice.
+    SessionUnclear,
 }
 
 /// A question.
@@ -149,6 +161,16 @@ pub struct Question {
     pub when: When,
 }
 
+/// The question about the kubeconfig's context.
+pub const CONTEXT: &str = "connect.context";
+/// The question about the cloud.
+pub const CLOUD: &str = "connect.cloud";
+/// The question about how to sign in.
+pub const SIGN_IN: &str = "connect.signIn";
+/// The question about the tenant that is signed in to.
+pub const TENANT: &str = "connect.tenant";
+/// The question about which application it is: one that is installed, as `NAMESPACE/NAME`, or [`OPEN`] for a new one.
+pub const APPLICATION: &str = "connect.application";
 /// The question about how the application gets into the cluster; its answers are [`DEPLOY`] and [`SERVICE`].
 pub const WORKLOAD: &str = "application.workload";
 /// The application is deployed by us.
@@ -213,15 +235,68 @@ pub fn at(id: &str) -> Option<&'static Question> {
 /// All questions, in the order in which they are asked: a question comes after everything it depends on.
 pub static QUESTIONS: &[Question] = &[
     question(
+        CONTEXT,
+        Step::Connect,
+        choice(Choices::Contexts),
+        "Which kubeconfig context leads to the cluster?",
+        "Everything but the registration is made in that cluster. Nothing is changed in it before you have seen the plan. \
+         Fetch the credentials of a cluster that is not listed, such as with `az aks get-credentials`, and look again.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .when(When::SessionUnclear),
+    question(
+        CLOUD,
+        Step::Connect,
+        choice_or_text(Choices::Clouds),
+        "Which Azure cloud is the tenant in?",
+        "Almost every tenant is in the public one. For a cloud with other endpoints, write the path of a file that names them.",
+    )
+    .proposing(Proposal::Fixed("public"))
+    .when(When::SessionUnclear),
+    question(
+        SIGN_IN,
+        Step::Connect,
+        choice(Choices::SignIns),
+        "How do you sign in to Entra?",
+        "The application is registered in Entra as whoever signs in here. Registering takes the role Application Developer or \
+         more, consent for everybody Cloud Application Administrator; what you may not do becomes a link to hand on. What \
+         signs in is used in this run alone and kept nowhere.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&[CLOUD])
+    .when(When::SessionUnclear),
+    question(
+        TENANT,
+        Step::Connect,
+        choice_or_text(Choices::SignInTenants),
+        "Which tenant do you sign in to?",
+        "The application is registered there, and its people are the ones who sign in to it. Write the GUID or a domain of \
+         one that is not listed, such as contoso.onmicrosoft.com; - takes the one that the sign-in brings.",
+    )
+    .proposing(Proposal::Fixed(OPEN))
+    .after(&[CLOUD, SIGN_IN])
+    .when(When::SessionUnclear),
+    question(
+        APPLICATION,
+        Step::Connect,
+        choice(Choices::Applications),
+        "Which application is it about?",
+        "One that is installed already begins with the answers that its installation has recorded: you see them, and change \
+         what you like. A new one is asked about from the beginning.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&[CONTEXT])
+    .when(When::SessionUnclear),
+    question(
         "registration.tenant",
         Step::Connect,
         choice(Choices::Tenants),
         "Which tenant do the answers name?",
         "The application is registered in the tenant you are signed in to. If the answers name it, a later run that is \
-         signed in elsewhere asks for that tenant instead of registering the application a second time in another one. To \
-         register in another tenant, stop and start again with --tenant.",
+         signed in elsewhere asks for that tenant instead of registering the application a second time in another one.",
     )
-    .proposing(Proposal::Fixed(OPEN)),
+    .proposing(Proposal::Fixed(OPEN))
+    .after(&[CLOUD, SIGN_IN, TENANT]),
     question(
         "gateway",
         Step::Connect,
@@ -231,6 +306,7 @@ pub static QUESTIONS: &[Question] = &[
          namespace, so everything about TLS follows from this. Write NAMESPACE/SERVICE for one that is not listed; - takes the only one there is.",
     )
     .proposing(Proposal::FirstThatWorks)
+    .after(&[CONTEXT])
     .when(When::GatewayUnclear),
     question(
         "application.name",
@@ -258,7 +334,7 @@ pub static QUESTIONS: &[Question] = &[
          sidecars injected; one that is there keeps its labels.",
     )
     .proposing(Proposal::AnswerTo("application.name"))
-    .after(&["application.name", WORKLOAD]),
+    .after(&[CONTEXT, "application.name", WORKLOAD]),
     question(
         "application.service.name",
         Step::Application,
@@ -416,7 +492,7 @@ pub static QUESTIONS: &[Question] = &[
          for one that is not listed.",
     )
     .proposing(Proposal::FirstThatWorks)
-    .after(&["gateway"])
+    .after(&[CONTEXT, "gateway"])
     .when(TO_ISSUE),
     question(
         "certificate.names",
@@ -437,7 +513,7 @@ pub static QUESTIONS: &[Question] = &[
         "A Secret of type kubernetes.io/tls in the gateway's own namespace, where alone the gateway reads. The plan says whether \
          it is there, still valid, and for the host.",
     )
-    .after(&["gateway"])
+    .after(&[CONTEXT, "gateway"])
     .when(When::Answered(CERTIFICATE, THERE)),
     question(
         STORE,

@@ -1,10 +1,15 @@
+mod connecting;
+
 use super::{
     Asking, CERTIFICATE, Discovered, Draft, Fact, Given, KEEP_DETAILS, Kind, Need, News, OPEN, QUESTIONS, SERVICE,
     STORE, Step, StepState, WORKLOAD, Wizard, at,
 };
 use crate::{
     answers::{Answers, Certificate, Sessions, file},
-    facts::{GatewaySummary, Injection, IssuerFacts, NamespaceSummary, ServiceSummary},
+    facts::{
+        ContextSummary, GatewaySummary, Injection, IssuerFacts, NamespaceSummary, ServiceSummary, SignInSummary,
+        TenantSummary,
+    },
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -31,10 +36,35 @@ fn service(name: &str, ports: &[u16], has_selector: bool) -> ServiceSummary {
     ServiceSummary { name: name.to_owned(), ports: ports.to_vec(), has_selector, pods: 1, pods_with_sidecar: 1 }
 }
 
+fn context(name: &str, is_current: bool) -> ContextSummary {
+    ContextSummary { name: name.to_owned(), server: Some(format!("https://{name}.example.com")), is_current }
+}
+
+fn sign_in(method: &str, unusable: Option<&str>, tenants: &[&str]) -> SignInSummary {
+    let tenant = |tenant: &&str| TenantSummary { tenant: (*tenant).to_owned(), name: None };
+    SignInSummary {
+        method: method.to_owned(),
+        about: String::new(),
+        unusable: unusable.map(str::to_owned),
+        tenants: tenants.iter().map(tenant).collect(),
+    }
+}
+
+fn sign_ins() -> Vec<SignInSummary> {
+    vec![
+        sign_in("service-principal", Some("not set: AZURE_CLIENT_ID"), &[]),
+        sign_in("azure-cli", None, &["example.com", "example.org"]),
+        sign_in("device-code", None, &[]),
+    ]
+}
+
 /// What a cluster like the practice ground's would answer.
 fn find_out(need: &Need) -> News {
     let namespace = |name: &str| NamespaceSummary { name: name.to_owned(), injection: Injection::Unsaid };
     match need {
+        Need::Contexts => News::Contexts(Fact::Known(vec![context("kind-prod", true), context("aks-test", false)])),
+        Need::SignIns(cloud) => News::SignIns(cloud.clone(), Fact::Known(sign_ins())),
+        Need::Installations => News::Installations(Fact::Known(Vec::new())),
         Need::Tenant => News::Tenant(Fact::Known("example.com".to_owned())),
         Need::Gateways => News::Gateways(Fact::Known(vec![gateway("istio-ingressgateway")])),
         Need::Namespaces => {

@@ -4,6 +4,7 @@ use crate::{EXAMPLE, terminal::Terminal};
 
 /// What a person writes for the walk-through's example, and which question it answers. Empty takes what is proposed.
 const BY_KEYBOARD: &[(&str, &str)] = &[
+    ("How do you sign in to Entra?", ""),
     ("Which tenant do the answers name?", ""),
     ("What is the application called?", "myapp"),
     ("Is it in the cluster already?", ""),
@@ -98,12 +99,11 @@ fn plan_of(output: &str) -> String {
 #[test]
 fn given_help_wrong_input_and_the_way_back_then_each_does_what_it_says() {
     let mut terminal = Terminal::run(&["setup", "--practice", "--ui", "plain"], 80, 24);
-    terminal.wait_for_news("Which tenant do the answers name?");
-    terminal.wait_for_prompt();
-    terminal.write_line("<");
+    answer_one(&mut terminal, "How do you sign in to Entra?", "<");
     terminal.wait_for_news("This is the first question");
     terminal.wait_for_prompt();
     terminal.write_line("");
+    answer_one(&mut terminal, "Which tenant do the answers name?", "");
     terminal.wait_for_news("What is the application called?");
     terminal.wait_for_prompt();
     terminal.write_line("?");
@@ -142,7 +142,7 @@ fn given_help_wrong_input_and_the_way_back_then_each_does_what_it_says() {
     assert_eq!(terminal.everything().matches("Is it in the cluster already?").count(), 2, "{}", terminal.everything());
     terminal.wait_for_prompt();
     terminal.write_line("");
-    answer_all(&mut terminal, 4);
+    answer_all(&mut terminal, 5);
     answer_one(&mut terminal, "Save these answers", "no");
     terminal.wait_for_news("Apply");
     terminal.write_line("no");
@@ -196,11 +196,13 @@ fn given_an_installation_when_setup_is_run_again_then_it_begins_with_the_recorde
     let mut first = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--yes"], 80, 24);
     assert_eq!(first.end(), 0, "{}", first.everything());
     let mut unchanged = first.run_again(&["setup", "--practice", "--ui", "plain"]);
+    answer_one(&mut unchanged, "How do you sign in to Entra?", "");
     answer_one(&mut unchanged, "These are the answers:", "");
     assert_eq!(unchanged.end(), 0, "{}", unchanged.everything());
     assert!(unchanged.everything().contains("Nothing changed"), "{}", unchanged.everything());
 
-    let mut changed = first.run_again(&["setup", "--practice", "--ui", "plain"]);
+    let again = ["setup", "--practice", "--sign-in", "service-principal", "--ui", "plain"];
+    let mut changed = first.run_again(&again);
     answer_one(&mut changed, "These are the answers:", "3");
     answer_one(&mut changed, "What do people see it called when they sign in?", "Our app");
     answer_one(&mut changed, "How long does its client secret live?", "");

@@ -61,6 +61,7 @@ impl Looking {
                     found("Cluster", format!("{context}  {server}")),
                 ];
             }
+            Event::SignedIn { .. } => self.device_code = None,
             Event::Looking { at } => {
                 self.finish(now);
                 self.facts.push(Fact { what: format!("Looking at {at}"), found: None, since: now });

@@ -1,0 +1,144 @@
+//! What a run connects to, asked in a terminal: a device code that somebody types into a browser, two clusters of which one is
+//! away, an Azure CLI that nobody is signed in to.
+
+use crate::terminal::Terminal;
+use gatewright::practice::{Ground, GroundOptions, Timings, scenario::Scenario};
+use std::path::{Path, PathBuf};
+
+/// Waits for a question and answers it.
+fn answer(terminal: &mut Terminal, question: &str, line: &str) {
+    terminal.wait_for_news(question);
+    terminal.wait_for_prompt();
+    terminal.write_line(line);
+}
+
+/// What comes after `before`, up to a blank.
+fn word_after(text: &str, before: &str) -> String {
+    let at = text.rfind(before).unwrap() + before.len();
+    text[at..].split_whitespace().next().unwrap().trim_end_matches(['.', ',']).to_owned()
+}
+
+fn file_called(name: &str, folder: &Path) -> Option<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|found| found == name) {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
+/// Opens the page that the terminal shows and does there what a person would; tells what the page says then.
+fn at_the_page(terminal: &mut Terminal, person: &str, action: &str) -> String {
+    terminal.wait_for_news("and enter the code ");
+    terminal.wait_for_news("good until");
+    let shown = terminal.everything();
+    let (page, code) = (word_after(&shown, "To sign in, open "), word_after(&shown, "and enter the code "));
+    let authority = std::fs::read(file_called("ca.pem", terminal.home()).unwrap()).unwrap();
+    let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+    let form = [("user_code", code.as_str()), ("user", person), ("action", action)];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let browser = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
+        let form_page = browser.get(&page).send().await.unwrap().text().await.unwrap();
+        assert!(form_page.contains("user_code"), "{form_page}");
+        browser.post(&page).form(&form).send().await.unwrap().text().await.unwrap()
+    })
+}
+
+#[test]
+fn given_a_device_code_when_it_is_typed_into_the_page_that_is_shown_then_setup_goes_on_as_that_person() {
+    let mut terminal = Terminal::run(&["setup", "--practice", "--ui", "plain"], 80, 24);
+    answer(&mut terminal, "How do you sign in to Entra?", "device-code");
+    let said = at_the_page(&mut terminal, "ada@example.com", "approve");
+    assert!(said.contains("You have signed in"), "{said}");
+    terminal.wait_for_news("Signed in to example.com as ada@example.com (device code).");
+    terminal.wait_for_news("Which tenant do the answers name?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+}
+
+#[test]
+fn given_a_device_code_that_is_declined_then_the_reason_is_told_and_another_way_can_be_chosen() {
+    let mut terminal = Terminal::run(&["setup", "--practice", "--ui", "plain"], 80, 24);
+    answer(&mut terminal, "How do you sign in to Entra?", "2");
+    at_the_page(&mut terminal, "ada@example.com", "decline");
+    terminal.wait_for_news("the device code sign-in was declined");
+    answer(&mut terminal, "Choice [1]", "<");
+    answer(&mut terminal, "How do you sign in to Entra?", "service-principal");
+    terminal.wait_for_news("Signed in to example.com as ");
+    terminal.wait_for_news("2. example.com: the one you are signed in to");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+}
+
+/// A kubeconfig with the ground's context and, as the current one, another whose cluster is away.
+fn with_a_cluster_that_is_away(ground: &Ground) -> String {
+    let text = std::fs::read_to_string(ground.kubeconfig()).unwrap();
+    let mut file: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    let mut add = |list: &str, entry: serde_json::Value| file[list].as_array_mut().unwrap().push(entry);
+    add("clusters", serde_json::json!({"name": "away", "cluster": {"server": "http://127.0.0.1:9"}}));
+    add("contexts", serde_json::json!({"name": "aks-away", "context": {"cluster": "away", "user": "nobody"}}));
+    add("users", serde_json::json!({"name": "nobody", "user": {}}));
+    file["current-context"] = "aks-away".into();
+    file.to_string()
+}
+
+/// An `az` that is installed and that nobody is signed in to, as the real one answers then.
+fn az_without_anybody(folder: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = folder.join("az");
+    let text = "#!/bin/sh\ncase \"$*\" in\n  'cloud show'*) echo '{\"name\": \"AzureCloud\", \"endpoints\": {\"activeDirectory\": \
+                \"https://login.microsoftonline.com\"}}' ;;\n  'account list'*) echo '[]' ;;\n  *) exit 1 ;;\nesac\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder.to_owned()
+}
+
+#[test]
+fn given_two_contexts_of_which_one_is_away_then_its_reason_is_told_the_tenant_is_known_and_the_other_one_can_be_chosen()
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let healthy = Scenario::named("healthy").unwrap();
+    let options = GroundOptions { timings: Timings::Instant, ..GroundOptions::new(healthy) };
+    let ground = runtime.block_on(Ground::start(options)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, with_a_cluster_that_is_away(&ground)).unwrap();
+    let programs = az_without_anybody(folder.path());
+    let cloud = ground.cloud_file().display().to_string();
+    let mut terminal = Terminal::prepared(&["setup", "--ui", "plain", "--cloud", &cloud], 80, 24, |command| {
+        for (name, value) in ground.environment() {
+            if name.starts_with("AZURE_") {
+                command.env(name, value);
+            }
+        }
+        command.env("KUBECONFIG", &kubeconfig);
+        command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    });
+    terminal.wait_for_news("1. aks-away: http://127.0.0.1:9, the current one");
+    terminal.wait_for_news("2. gatewright-practice: https://127.0.0.1:");
+    terminal.wait_for_prompt();
+    terminal.write_line("");
+    terminal.wait_for_news("azure-cli: cannot be used: nobody is signed in; run `az login`");
+    answer(&mut terminal, "Choice [1]:", "");
+    answer(&mut terminal, "Which application is it about?", "");
+    terminal.wait_for_news("Signed in to example.com as ");
+    answer(&mut terminal, "Which tenant do the answers name?", "<");
+    terminal.wait_for_news("Which application is it about?");
+    terminal.wait_for_news("127.0.0.1:9");
+    answer(&mut terminal, "Choice [1]:", "<");
+    answer(&mut terminal, "How do you sign in to Entra?", "<");
+    answer(&mut terminal, "Which kubeconfig context leads to the cluster?", "gatewright-practice");
+    answer(&mut terminal, "Which tenant do the answers name?", "");
+    terminal.wait_for_news("What is the application called?");
+    assert_eq!(terminal.everything().matches("Signed in to").count(), 1, "{}", terminal.everything());
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+    runtime.block_on(ground.stop()).unwrap();
+}
