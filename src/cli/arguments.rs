@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::entra::Method;
+use crate::{engine::Entrance, entra::Method};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -54,6 +54,9 @@ pub struct Global {
     /// How to sign in to Entra [default: the first that works, in this order]
     #[arg(long, global = true, value_name = "METHOD", value_parser = sign_in_methods())]
     pub sign_in: Option<Method>,
+    /// Where the application is tried after `setup`: IP:PORT of the gateway instead of what its name and Service say, or `none`
+    #[arg(long, global = true, value_name = "IP:PORT", env = "GATEWRIGHT_TRY_AT")]
+    pub try_at: Option<Entrance>,
     /// Write a log to this file; it holds no secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,

@@ -4,7 +4,7 @@ use super::{Global, screen::Screen};
 use crate::{
     cluster::{self, Cluster},
     engine::{
-        Target,
+        Entrance, Target,
         event::{Event, Events, Problem, ProblemKind},
     },
     entra::{self, Environment, Method, Patience, SignInRequest},
@@ -38,6 +38,8 @@ pub(super) struct World {
     cloud: Option<CloudEndpoints>,
     only_tenant: Option<String>,
     environment: Environment,
+    /// Where the application is tried once it is set up.
+    entrance: Entrance,
     /// The ways to sign in that make sense here.
     methods: &'static [Method],
 }
@@ -70,7 +72,8 @@ impl Connection {
             server: cluster.server_url().to_owned(),
             practice: world.place.is_practice(),
         });
-        Self { target: Target { cluster, session }, place: Arc::clone(&world.place) }
+        let target = Target { cluster, session, entrance: world.entrance };
+        Self { target, place: Arc::clone(&world.place) }
     }
 
     /// Ends the practice ground, if there is one, with its state written down.
@@ -152,13 +155,19 @@ impl World {
             cloud(name)?;
         }
         match &global.practice {
-            Some(scenario) => practice(scenario).await,
+            Some(scenario) => {
+                let world = practice(scenario).await?;
+                // Its own gateway is the only one it has; not to be tried at all may be wanted there too.
+                let entrance = global.try_at.filter(|at| *at == Entrance::Nowhere).unwrap_or(world.entrance);
+                Ok(Self { entrance, ..world })
+            }
             None => Ok(Self {
                 place: Arc::new(Place::Real),
                 kubeconfig: None,
                 cloud: None,
                 only_tenant: None,
                 environment: Environment::of_process(),
+                entrance: global.try_at.unwrap_or_default(),
                 methods: &Method::ALL,
             }),
         }
@@ -279,6 +288,7 @@ async fn practice(scenario: &str) -> Result<World, Problem> {
         ("AZURE_TENANT_ID", &caller.tenant_id),
     ]);
     Ok(World {
+        entrance: Entrance::At(([127, 0, 0, 1], ground.ports().edge).into()),
         kubeconfig: Some(ground.kubeconfig()),
         place: Arc::new(Place::Practice(tokio::sync::Mutex::new(Some(Box::new(ground))))),
         cloud: Some(cloud),

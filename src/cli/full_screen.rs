@@ -102,6 +102,8 @@ fn leave_a_transcript(told: &[Envelope]) {
             | Event::Proven { .. }
             | Event::Failed { .. }
             | Event::HandOver { .. }
+            | Event::Tried { .. }
+            | Event::Usage { .. }
             | Event::Finished { .. } => true,
             _ => false,
         };

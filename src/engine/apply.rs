@@ -6,7 +6,7 @@ use super::{
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
     fill_in, mesh,
     plan::{Plan, Step},
-    problem, proof, registration,
+    problem, proof, registration, try_it,
 };
 use crate::{
     blueprint::{self, Manifest, PartBody, PartId, SecretValue, Wave},
@@ -85,8 +85,10 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl In
         waiting: BTreeMap::new(),
     };
     let ended = run.waves().await;
+    let is_open = ended.is_ok() && try_it::after(&run).await;
     let counts = Counts::of(run.done.values().copied());
     let outcome = match ended {
+        Ok(()) if is_open => Outcome::Failed,
         Ok(()) if run.handed_over => Outcome::HandedOver,
         Ok(()) if counts.changes() == 0 => Outcome::NothingToDo,
         Ok(()) => Outcome::Done,

@@ -17,6 +17,11 @@ pub(super) const PROXY_CONFIGURATION: Duration = Duration::from_secs(2 * 60);
 /// How often a proxy's configuration is looked at.
 pub(super) const PROXY_CONFIGURATION_PAUSE: Duration = Duration::from_millis(500);
 
+/// For one answer while the application is tried: a browser's user would not wait longer.
+pub(super) const TRY: Duration = Duration::from_secs(5);
+/// For a route that was just made to be known to whatever stands before the gateway.
+pub(super) const TRY_ROUTE: Duration = Duration::from_secs(15);
+
 /// The wave that must not begin before `manifest` has its effect, and how long that may take. `None` for an object that is
 /// its own effect.
 pub(super) fn effect(manifest: &Manifest, wave: Wave) -> Option<(Wave, Duration)> {

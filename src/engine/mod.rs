@@ -25,12 +25,14 @@ mod registration;
 mod rights;
 mod secrets;
 mod title;
+mod try_it;
 
 pub use apply::apply;
 pub use control::{Control, Pause};
 pub use look::{Seen, look};
 pub use plan::{Plan, Step, plan};
 pub use problem::impossible;
+pub use try_it::{Entrance, NoEntrance};
 
 use crate::{cluster::Cluster, entra::Session};
 
@@ -41,4 +43,6 @@ pub struct Target {
     pub cluster: Cluster,
     /// The tenant.
     pub session: Session,
+    /// Where the application is tried once it is set up.
+    pub entrance: Entrance,
 }

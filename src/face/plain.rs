@@ -3,7 +3,9 @@
 use super::Face;
 use crate::{
     blueprint::PartId,
-    engine::event::{Action, Counts, Envelope, Event, HandOver, Outcome, Problem, StepSummary, Title},
+    engine::event::{
+        Action, Counts, Envelope, Event, Finding, HandOver, Outcome, Problem, StepSummary, Title, Usage, Verdict,
+    },
 };
 use anstyle::AnsiColor;
 use std::{
@@ -28,12 +30,14 @@ pub struct Plain<W> {
     /// How many columns there are now; `None` where lines may have any length, as in a file.
     columns: fn() -> Option<usize>,
     last_reasons: HashMap<PartId, String>,
+    /// Whether the application was seen to answer a stranger.
+    is_open: bool,
 }
 
 impl<W: Write> Plain<W> {
     /// A face that writes to `writer`, telling of plans in `style`, in as many `columns` as there are.
     pub fn new(writer: W, style: Style, columns: fn() -> Option<usize>) -> Self {
-        Self { writer, style, columns, last_reasons: HashMap::new() }
+        Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false }
     }
 
     /// Repeats nothing: a waiting part is told of when it waits for something new.
@@ -83,6 +87,18 @@ impl<W: Write + Send> Face for Plain<W> {
             }
             Event::HandOver { title, hand_over, .. } => {
                 format!("{}{}", row("to do", title, "", columns), indented(&hand_over_text(hand_over)))
+            }
+            Event::Trying { address } => format!("\nTrying {address} as a stranger ...\n"),
+            Event::Tried { finding } => {
+                self.is_open |= finding.verdict == Verdict::Open;
+                finding_text(finding, columns)
+            }
+            Event::Usage { usage } => usage_text(usage),
+            Event::Finished { .. } if self.is_open => {
+                format!(
+                    "\n{}: everything was applied, and strangers get in. See above what to do first.\n",
+                    bad("THE DOOR IS OPEN")
+                )
             }
             Event::Finished { outcome, counts, address, elapsed_ms } => {
                 finished_text(*outcome, counts, address.as_deref(), *elapsed_ms)
@@ -177,6 +193,30 @@ pub fn hand_over_text(hand_over: &HandOver) -> String {
     text
 }
 
+/// What trying the application found, and what to do about it.
+fn finding_text(finding: &Finding, columns: Option<usize>) -> String {
+    let word = match finding.verdict {
+        Verdict::Ok => good(finding.verdict.word()),
+        Verdict::NotYet => finding.verdict.word().to_owned(),
+        Verdict::Wrong | Verdict::Open => bad(finding.verdict.word()),
+    };
+    let head = format!("  {word:WORD_WIDTH$} {:<CHECK_WIDTH$} ", finding.check.title());
+    let at = 2 + WORD_WIDTH + 1 + CHECK_WIDTH + 1;
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(at));
+    let remedy = finding.remedy.iter().map(|remedy| format!("to do: {remedy}"));
+    let lines = std::iter::once(finding.found.clone()).chain(remedy).flat_map(|text| wrapped(&text, room));
+    lines.enumerate().fold(String::new(), |mut text, (index, line)| {
+        let before = if index == 0 { head.clone() } else { " ".repeat(at) };
+        let _infallible = writeln!(text, "{before}{line}");
+        text
+    })
+}
+
+/// Commands are never broken: they are to be copied.
+fn usage_text(usage: &Usage) -> String {
+    format!("\nA program gets in with client_credentials. It takes {}:\n{}\n{}\n", usage.needs, usage.token, usage.call)
+}
+
 fn finished_text(outcome: Outcome, counts: &Counts, address: Option<&str>, elapsed_ms: u64) -> String {
     let took = seconds(elapsed_ms);
     let mut text = match outcome {
@@ -216,6 +256,8 @@ fn bad(word: &str) -> String {
 }
 
 const WORD_WIDTH: usize = 9;
+/// The widest name of a check.
+const CHECK_WIDTH: usize = 12;
 
 fn padding(word: &str) -> String {
     " ".repeat(WORD_WIDTH.saturating_sub(word.len()))

@@ -66,6 +66,7 @@ impl Pointers {
         vec![
             ("KUBECONFIG", file("kubeconfig")),
             ("GATEWRIGHT_CLOUD", file("cloud.yaml")),
+            ("GATEWRIGHT_TRY_AT", format!("127.0.0.1:{}", self.ports.edge)),
             ("AZURE_TENANT_ID", self.tenant_id.clone()),
             ("AZURE_CLIENT_ID", self.client_id.clone()),
             ("AZURE_CLIENT_SECRET", self.client_secret.clone()),

@@ -17,4 +17,5 @@ mod redis;
 mod secrets;
 mod setup;
 mod streams;
+mod try_it;
 mod world;

@@ -4,7 +4,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
     engine::event::{
-        Action, Counts, Envelope, Event, FORMAT_VERSION, HandOver, Outcome, Problem, ProblemKind, StepSummary, Title,
+        Action, Check, Counts, Envelope, Event, FORMAT_VERSION, Finding, HandOver, Outcome, Problem, ProblemKind,
+        StepSummary, Title, Usage, Verdict,
     },
     tui::{Ending, Item, Opening, happening::Happening, state::State},
 };
@@ -35,6 +36,8 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("apply-log", |size| press(applying(size), "l")),
     ("end-done", done),
     ("end-handed-over", handed_over),
+    ("end-tried", tried),
+    ("end-open-door", open_door),
     ("end-failed", failed),
     ("end-interrupted", interrupted),
 ];
@@ -406,6 +409,43 @@ fn handed_over(size: (u16, u16)) -> State {
     };
     state = told(state, Event::HandOver { part, title, hand_over });
     finish(state, Outcome::HandedOver, NEXT)
+}
+
+const ADDRESS: &str = "https://myapp.cluster.example.com/";
+
+fn found(state: State, check: Check, verdict: Verdict, found: &str, remedy: Option<&str>) -> State {
+    let finding = Finding { check, verdict, found: found.to_owned(), remedy: remedy.map(str::to_owned) };
+    told(state, Event::Tried { finding })
+}
+
+fn tried(size: (u16, u16)) -> State {
+    let mut state = told(all_ready(applying(size)), Event::Trying { address: ADDRESS.to_owned() });
+    let record = "make the DNS record myapp.cluster.example.com A 203.0.113.10, and wait until it is known";
+    state = found(
+        state,
+        Check::Name,
+        Verdict::NotYet,
+        "myapp.cluster.example.com leads nowhere yet: not known",
+        Some(record),
+    );
+    state = found(state, Check::Certificate, Verdict::Ok, "it is for myapp.cluster.example.com, and trusted", None);
+    state = found(state, Check::Door, Verdict::Ok, "a stranger is sent to sign in, with PKCE", None);
+    let usage = Usage {
+        needs: "the calling application's own client id and secret in $CLIENT_ID and $CLIENT_SECRET".to_owned(),
+        token: "TOKEN=$(curl -sS https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token)"
+            .to_owned(),
+        call: "curl -sS https://myapp.cluster.example.com/".to_owned(),
+    };
+    finish(told(state, Event::Usage { usage }), Outcome::Done, NEXT)
+}
+
+fn open_door(size: (u16, u16)) -> State {
+    let state = told(all_ready(applying(size)), Event::Trying { address: ADDRESS.to_owned() });
+    let answered = "THE APPLICATION ANSWERED A STRANGER: 200 OK to a request without a sign-in";
+    let remedy =
+        "take the route away NOW: kubectl delete virtualservice --namespace myapp myapp; then run `gatewright setup`";
+    let state = found(state, Check::Door, Verdict::Open, answered, Some(remedy));
+    finish(state, Outcome::Failed, GO_ON)
 }
 
 pub(crate) fn failed(size: (u16, u16)) -> State {

@@ -5,6 +5,7 @@ mod overlays;
 mod progress;
 mod review;
 mod text;
+mod try_it;
 mod yaml;
 
 use super::{
@@ -111,6 +112,9 @@ fn truth(state: &State, theme: &Theme) -> (String, Style) {
         };
         return (text.to_owned(), theme.faint);
     };
+    if state.progress.trial.is_open() {
+        return ("THE DOOR IS OPEN: strangers reach the application. See what to do first.".to_owned(), theme.bad);
+    }
     let made = changes_text(&finish.counts);
     match finish.outcome {
         Outcome::Done => (format!("Done in {}: {made}.", took(finish.took)), theme.good),
@@ -129,6 +133,7 @@ fn changes_text(counts: &Counts) -> String {
         (counts.replace, "replaced"),
         (counts.delete, "deleted"),
         (counts.keep, "kept"),
+        (counts.hand_over, "handed over"),
     ];
     let parts: Vec<String> =
         named.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();

@@ -5,7 +5,7 @@ use super::{
     looking::problem_lines,
     spinner,
     text::{column, fit, width, wrap},
-    took,
+    took, try_it,
 };
 use crate::{
     engine::event::{Action, HandOver},
@@ -37,7 +37,8 @@ fn table(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let room = usize::from(inner.width);
-    let lines: Vec<Line> = state.progress.rows.iter().flat_map(|row| row_lines(row, state, theme, room)).collect();
+    let rows = state.progress.rows.iter().flat_map(|row| row_lines(row, state, theme, room));
+    let lines: Vec<Line> = rows.chain(try_it::lines(&state.progress.trial, theme, room)).collect();
     let height = usize::from(inner.height);
     let first = state.progress.first_in_sight(lines.len(), height);
     let shown: Vec<Line> = lines.into_iter().skip(first).take(height).collect();
@@ -138,6 +139,9 @@ fn now(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
         let times = budget.map_or_else(|| elapsed.clone(), |budget| format!("{elapsed} of at most {}", clock(budget)));
         let text = format!("{} {} ({times}): {reason}", row.title.kind, row.title.name);
         lines.extend(wrap(&text, room).into_iter().map(|line| Line::raw(format!(" {line}"))));
+    }
+    if let Some(address) = state.progress.trial.address.as_ref().filter(|_| lines.is_empty()) {
+        lines.push(Line::raw(format!(" {}", fit(&format!("Trying {address} as a stranger"), room, theme))));
     }
     if lines.is_empty() {
         let kinds = state.progress.running().map(|row| row.title.kind.clone()).collect::<Vec<_>>().join(", ");

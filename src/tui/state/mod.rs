@@ -4,11 +4,13 @@ mod log;
 mod looking;
 mod progress;
 mod review;
+mod trial;
 
 pub use log::Log;
 pub use looking::{Fact, Looking};
 pub use progress::{Progress, Row, Status};
 pub use review::{Item, Pane, Review, TreeRow};
+pub use trial::Trial;
 
 use super::{
     happening::{Happening, Wish},
@@ -213,7 +215,7 @@ impl State {
 
     /// Whether the rows of the work can be scrolled.
     pub fn may_scroll(&self) -> bool {
-        self.progress.may_scroll(self.rows_in_sight())
+        self.progress.may_scroll(self.rows_in_sight(), self.size.0.into())
     }
 
     fn rows_in_sight(&self) -> usize {
@@ -357,7 +359,7 @@ impl State {
             self.review.move_by(command, page);
         } else {
             let in_sight = self.rows_in_sight();
-            self.progress.scroll(command, in_sight);
+            self.progress.scroll(command, in_sight, self.size.0.into());
         }
     }
 

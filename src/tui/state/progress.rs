@@ -3,7 +3,7 @@
 use crate::{
     blueprint::{PartId, Wave},
     engine::event::{Action, Counts, Event, HandOver, Outcome, Problem, StepSummary, Title},
-    tui::keymap::Command,
+    tui::{keymap::Command, state::Trial},
 };
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ pub struct Progress {
     pub rows: Vec<Row>,
     /// How it ended, once it has.
     pub finish: Option<Finish>,
+    /// What trying the application found.
+    pub trial: Trial,
     /// The first row that is shown, where the person has chosen it.
     pub first_shown: Option<usize>,
 }
@@ -104,10 +106,15 @@ impl Progress {
         !self.rows.is_empty()
     }
 
-    /// Whether there are more lines than are in sight. What has to be said about a row takes about six.
-    pub fn may_scroll(&self, in_sight: usize) -> bool {
+    /// Whether there are more lines than are in sight, in a window of so many columns.
+    pub fn may_scroll(&self, in_sight: usize, columns: usize) -> bool {
+        self.lines_of_rows() + self.trial.lines(columns) > in_sight
+    }
+
+    /// What has to be said about a row takes about six lines.
+    fn lines_of_rows(&self) -> usize {
         let said = |row: &&Row| matches!(row.status, Status::Failed(_) | Status::HandedOver(_));
-        self.rows.len() + 6 * self.rows.iter().filter(said).count() > in_sight
+        self.rows.len() + 6 * self.rows.iter().filter(said).count()
     }
 
     /// How many rows are settled well.
@@ -130,6 +137,7 @@ impl Progress {
     }
 
     pub(super) fn told(&mut self, event: &Event, now: Duration) {
+        self.trial.told(event);
         match event {
             Event::Started { part, title } => {
                 self.set(part, title, Status::Running { since: now, reason: None, budget: None });
@@ -180,9 +188,10 @@ impl Progress {
         }
     }
 
-    pub(super) fn scroll(&mut self, command: Command, in_sight: usize) {
-        let first = self.first_in_sight(self.rows.len(), in_sight);
-        let last = self.rows.len().saturating_sub(in_sight);
+    pub(super) fn scroll(&mut self, command: Command, in_sight: usize, columns: usize) {
+        let lines = self.lines_of_rows() + self.trial.lines(columns);
+        let first = self.first_in_sight(lines, in_sight);
+        let last = lines.saturating_sub(in_sight);
         self.first_shown = Some(match command {
             Command::Up => first.saturating_sub(1),
             _ => (first + 1).min(last),
