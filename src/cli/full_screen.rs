@@ -4,21 +4,29 @@ use super::{
     Exit, Global, Ui,
     answers::{DEFAULT_FILE, NoAnswers, of_a_file, recorded},
     connection::{Connection, commands_text},
-    export,
+    discovery::Discovery,
+    export, questions,
     screen::{Screen, columns, say, unusable},
     setup::kind,
 };
 use crate::{
     answers::Answers,
-    blueprint,
+    blueprint::{self, PartId},
     engine::{
         self, Plan,
         event::{Envelope, Event, Events, Outcome, Problem},
     },
     face::{Face as _, Plain, Style, plan_text, problem_text},
-    tui::{Decision, Dialogue, Ending, Item, Opening, Performed, Stage},
+    tui::{Conversation, Decision, Dialogue, Ending, Item, Opening, Performed, Stage},
+    wizard::{Need, Session, Side, Wizard},
 };
-use std::{io::IsTerminal as _, path::Path};
+use std::{io::IsTerminal as _, path::Path, time::Duration};
+use tokio::task::JoinSet;
+
+/// How long a fact may take to be found out.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a sign-in may take: a device code is good for a quarter of an hour (domain.md 2.4).
+const SIGN_IN_PATIENCE: Duration = Duration::from_secs(16 * 60);
 
 const NOTHING_CHANGED: &str = "Nothing has been changed.";
 
@@ -37,9 +45,7 @@ pub(super) fn is_wanted(global: &Global) -> bool {
             let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term.is_empty());
             let known = std::env::var_os("TERM").is_some() && !dumb;
             let terminals = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-            // Whoever has no answers yet is asked for them, in plain lines.
-            let has_answers = global.answers.is_some() || Path::new(DEFAULT_FILE).is_file();
-            terminals && known && has_answers && !global.yes
+            terminals && known && !global.yes
         }
     }
 }
@@ -118,68 +124,243 @@ async fn work(
     screen: Screen,
     app: Option<String>,
     of_a_file: Option<Answers>,
-    mut dialogue: Dialogue,
+    dialogue: Dialogue,
 ) -> Left {
     let events = Events::to(dialogue.listener());
-    let cancel = dialogue.cancel();
-    let opening = open(&global, screen, &events, app.as_deref(), of_a_file);
-    let (connection, answers) = match cancel.run_until_cancelled(opening).await {
-        None => return nothing_changed(),
-        Some(Ok(opened)) => opened,
-        Some(Err(problem)) => return cannot_go_on(&global, &mut dialogue, problem).await,
-    };
-    let mut again = false;
-    let left = loop {
-        match attempt(&global, &connection, &answers, &events, &mut dialogue).await {
-            Some(left) if again && left.text == NOTHING_CHANGED => {
-                break Left {
-                    text: "Nothing more has been changed; the same command goes on from here.".to_owned(),
-                    ..left
-                };
-            }
-            Some(left) => break left,
-            None => again = true,
-        }
-    };
-    connection.close().await;
+    let discovery = Discovery::new(&global, screen, &events);
+    let origin = of_a_file.as_ref().map(|_| file_name(&global));
+    let mut run =
+        Run { global, discovery, events, dialogue, looking: JoinSet::new(), origin, connected: None, applied: false };
+    let left = run.to_its_end(app.as_deref(), of_a_file).await;
+    // Whatever still looks must not keep a practice ground from being written down.
+    run.looking.abort_all();
+    run.discovery.close().await;
     left
+}
+
+fn file_name(global: &Global) -> String {
+    global.answers.as_ref().map_or_else(|| format!("./{DEFAULT_FILE}"), |path| path.display().to_string())
+}
+
+/// A run of setup, from the first answers to its end.
+struct Run {
+    global: Global,
+    discovery: Discovery,
+    events: Events,
+    dialogue: Dialogue,
+    /// What is being found out for the questions.
+    looking: JoinSet<()>,
+    /// The file that the answers came from, if they did.
+    origin: Option<String>,
+    /// What is connected to, and in which session.
+    connected: Option<(Session, Connection)>,
+    /// Whether anything has been carried out.
+    applied: bool,
+}
+
+/// What comes after a plan, and perhaps after it was carried out.
+enum Next {
+    /// The person has left.
+    Left(Left),
+    /// The same once more.
+    Again,
+    /// The same with other answers: the conversation about them goes on.
+    Revise,
+    /// The same with another answer: the one behind this part.
+    Edit(Option<PartId>),
+}
+
+impl Run {
+    async fn to_its_end(&mut self, app: Option<&str>, of_a_file: Option<Answers>) -> Left {
+        let (mut session, mut answers) = match self.first_answers(app, of_a_file).await {
+            Ok(first) => first,
+            Err(left) => return left,
+        };
+        loop {
+            let asked = match self.attempt(&session, &answers).await {
+                Next::Left(left) => return self.honest(left),
+                Next::Again => continue,
+                Next::Revise => self.asked().await,
+                Next::Edit(part) => {
+                    let about = part.and_then(|part| engine::answer_behind(&part, &answers));
+                    let wizard = Wizard::about_in(self.discovery.given(), &session, &answers);
+                    self.dialogue.ask(Conversation { wizard, about, note: self.note() });
+                    self.asked().await
+                }
+            };
+            match asked {
+                Some(revised) => (session, answers) = revised,
+                None => return self.honest(nothing_changed()),
+            }
+        }
+    }
+
+    /// The answers of the file or of the record, or those that the person gives.
+    async fn first_answers(
+        &mut self,
+        app: Option<&str>,
+        of_a_file: Option<Answers>,
+    ) -> Result<(Session, Box<Answers>), Left> {
+        let given = self.discovery.given();
+        if let Some(answers) = of_a_file {
+            let of_file = answers.registration.tenant.as_ref().map(ToString::to_string);
+            return Ok((Session { tenant: given.tenant.or(of_file), ..given }, Box::new(answers)));
+        }
+        if self.global.yes {
+            let answers = self.recorded(&given, app).await?;
+            return Ok((given, Box::new(answers)));
+        }
+        let wizard = Wizard::connecting(given, app);
+        self.dialogue.ask(Conversation { wizard, about: None, note: None });
+        let cancel = self.dialogue.cancel();
+        match cancel.run_until_cancelled(self.discovery.begin()).await {
+            Some(Ok(())) => self.asked().await.ok_or_else(nothing_changed),
+            Some(Err(problem)) => Err(cannot_go_on(&self.global, &mut self.dialogue, problem).await),
+            None => Err(nothing_changed()),
+        }
+    }
+
+    async fn recorded(&mut self, session: &Session, app: Option<&str>) -> Result<Answers, Left> {
+        let problem = match self.connect(session).await {
+            Ok(()) => match &self.connected {
+                Some((_, connection)) => match recorded(&connection.target.cluster, app).await {
+                    Ok(answers) => return Ok(answers),
+                    Err(error) => no_answers(&error),
+                },
+                None => return Err(nothing_changed()),
+            },
+            Err(problem) => problem,
+        };
+        Err(cannot_go_on(&self.global, &mut self.dialogue, problem).await)
+    }
+
+    /// Connects, unless that is done.
+    async fn connect(&mut self, session: &Session) -> Result<(), Problem> {
+        if self.connected.as_ref().is_none_or(|(to, _)| to != session) {
+            self.connected = Some((session.clone(), self.discovery.connection(session).await?));
+        }
+        Ok(())
+    }
+
+    /// What has to be said where answers of a file are changed.
+    fn note(&self) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        Some(format!(
+            "{origin} stays as it is: what you change here holds for this run, and `s` saves all of it in a file beside."
+        ))
+    }
+
+    /// Finds out what the questions need, each beside the others, until there are answers; `None` when the person leaves.
+    async fn asked(&mut self) -> Option<(Session, Box<Answers>)> {
+        loop {
+            match self.dialogue.decision().await {
+                Decision::Plan(session, answers) => return Some((session, answers)),
+                Decision::Leave => return None,
+                Decision::FindOut(session, need) => self.find_out(session, need),
+                Decision::SaveAnswers(answers) => self.dialogue.saved(questions::save_beside(&answers)),
+                Decision::Apply | Decision::Again | Decision::Revise | Decision::Edit(_) | Decision::Save(_) => {}
+            }
+        }
+    }
+
+    fn find_out(&mut self, session: Session, need: Need) {
+        let (discovery, teller) = (self.discovery.clone(), self.dialogue.teller());
+        // Somebody who types a code into a browser takes as long as that code is good.
+        let patience = if need.side() == Side::Tenant { SIGN_IN_PATIENCE } else { PATIENCE };
+        self.looking.spawn(async move {
+            let found = tokio::time::timeout(patience, discovery.find_out(&session, &need)).await;
+            let too_late = || need.failed(format!("nothing came back within {} s", patience.as_secs()));
+            teller.tell(session, found.unwrap_or_else(|_| too_late()));
+        });
+    }
+
+    /// Nothing more was changed, where something was before.
+    fn honest(&self, left: Left) -> Left {
+        if self.applied && left.text == NOTHING_CHANGED {
+            return Left {
+                text: "Nothing more has been changed; the same command goes on from here.".to_owned(),
+                ..left
+            };
+        }
+        left
+    }
+
+    /// One look, one plan, and what the person makes of it.
+    async fn attempt(&mut self, session: &Session, answers: &Answers) -> Next {
+        let cancel = self.dialogue.cancel();
+        match cancel.run_until_cancelled(self.connect(session)).await {
+            None => return Next::Left(nothing_changed()),
+            Some(Ok(())) => {}
+            Some(Err(problem)) => return self.stuck(problem).await,
+        }
+        let Some((_, connection)) = &self.connected else { return Next::Left(nothing_changed()) };
+        let planning = engine::plan(&connection.target, answers, &self.events);
+        let plan = match cancel.run_until_cancelled(planning).await {
+            None => return Next::Left(nothing_changed()),
+            Some(Ok(plan)) => plan,
+            Some(Err(problem)) => return self.stuck(problem).await,
+        };
+        self.events.tell(Event::Planned { steps: plan.summaries(), counts: plan.counts() });
+        self.dialogue.show_plan(items(&plan));
+        if let Some(next) = reviewed(&self.global, &plan, &mut self.dialogue).await {
+            return next;
+        }
+        self.carry_out(plan).await
+    }
+
+    async fn carry_out(&mut self, plan: Plan) -> Next {
+        let Some((_, connection)) = &self.connected else { return Next::Left(nothing_changed()) };
+        self.applied = true;
+        self.dialogue.begin();
+        let outcome = engine::apply(&connection.target, plan, self.events.clone(), self.dialogue.control()).await;
+        let went_well = matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver);
+        let next = if went_well { connection.next_commands() } else { HOW_TO_GO_ON };
+        self.dialogue.end(Ending {
+            problem: None,
+            next: next.map(|(command, good_for)| (command.to_owned(), good_for.to_owned())).to_vec(),
+            may_run_again: !went_well && !self.dialogue.cancel().is_cancelled(),
+        });
+        self.what_next(Left { exit: Exit::from(outcome), text: commands_text(&next) }).await
+    }
+
+    /// Shows why there is no plan. Other answers, another connection or another try may mend it.
+    async fn stuck(&mut self, problem: Problem) -> Next {
+        let left = cannot(&problem);
+        self.dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: !self.global.yes });
+        self.what_next(left).await
+    }
+
+    /// What the person wants after an end.
+    async fn what_next(&mut self, left: Left) -> Next {
+        if self.global.yes {
+            return Next::Left(left);
+        }
+        loop {
+            match self.dialogue.decision().await {
+                Decision::Leave => return Next::Left(left),
+                Decision::Again => return Next::Again,
+                Decision::Edit(part) => return Next::Edit(part),
+                Decision::Revise => return Next::Revise,
+                _ => {}
+            }
+        }
+    }
 }
 
 fn nothing_changed() -> Left {
     Left { exit: Exit::Interrupted, text: NOTHING_CHANGED.to_owned() }
 }
 
-/// Shows a problem before which nothing was changed, until the person has seen it.
-async fn cannot_go_on(global: &Global, dialogue: &mut Dialogue, problem: Problem) -> Left {
-    let left =
-        Left { exit: Exit::from(problem.kind), text: format!("setup cannot go on.\n{}", problem_text(&problem)) };
-    dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: false });
-    if !global.yes {
-        dialogue.decision().await;
-    }
-    left
+fn cannot(problem: &Problem) -> Left {
+    Left { exit: Exit::from(problem.kind), text: format!("setup cannot go on.\n{}", problem_text(problem)) }
 }
 
-async fn open(
-    global: &Global,
-    screen: Screen,
-    events: &Events,
-    app: Option<&str>,
-    of_a_file: Option<Answers>,
-) -> Result<(Connection, Answers), Problem> {
-    let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
-    let connection = Connection::open(global, screen, events, tenant).await?;
-    let answers = match of_a_file {
-        Some(answers) => answers,
-        None => match recorded(&connection.target.cluster, app).await {
-            Ok(answers) => answers,
-            Err(error) => {
-                connection.close().await;
-                return Err(no_answers(&error));
-            }
-        },
-    };
-    Ok((connection, answers))
+/// Shows a problem before which nothing was changed, until the person has seen it.
+async fn cannot_go_on(global: &Global, dialogue: &mut Dialogue, problem: Problem) -> Left {
+    let left = cannot(&problem);
+    dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: false });
+    while !global.yes && dialogue.decision().await != Decision::Leave {}
+    left
 }
 
 fn no_answers(error: &NoAnswers) -> Problem {
@@ -191,41 +372,6 @@ fn no_answers(error: &NoAnswers) -> Problem {
     }
 }
 
-/// One look, one plan, and what the person makes of it; `None` when all of that is to be done again.
-async fn attempt(
-    global: &Global,
-    connection: &Connection,
-    answers: &Answers,
-    events: &Events,
-    dialogue: &mut Dialogue,
-) -> Option<Left> {
-    let cancel = dialogue.cancel();
-    let plan = match cancel.run_until_cancelled(engine::plan(&connection.target, answers, events)).await {
-        None => return Some(nothing_changed()),
-        Some(Ok(plan)) => plan,
-        Some(Err(problem)) => return Some(cannot_go_on(global, dialogue, problem).await),
-    };
-    events.tell(Event::Planned { steps: plan.summaries(), counts: plan.counts() });
-    dialogue.show_plan(items(&plan));
-    if let Some(left) = reviewed(global, &plan, dialogue).await {
-        return Some(left);
-    }
-    dialogue.begin();
-    let outcome = engine::apply(&connection.target, plan, events.clone(), dialogue.control()).await;
-    let went_well = matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver);
-    let next = if went_well { connection.next_commands() } else { HOW_TO_GO_ON };
-    let may_run_again = !went_well && !cancel.is_cancelled();
-    dialogue.end(Ending {
-        problem: None,
-        next: next.map(|(command, good_for)| (command.to_owned(), good_for.to_owned())).to_vec(),
-        may_run_again,
-    });
-    if !global.yes && dialogue.decision().await == Decision::Again {
-        return None;
-    }
-    Some(Left { exit: Exit::from(outcome), text: commands_text(&next) })
-}
-
 /// The same flags belong to each.
 const HOW_TO_GO_ON: [(&str, &str); 3] = [
     ("gatewright setup", "go on from here: nothing has to be undone"),
@@ -234,7 +380,7 @@ const HOW_TO_GO_ON: [(&str, &str); 3] = [
 ];
 
 /// The person looks at the plan; `None` when it is to be carried out.
-async fn reviewed(global: &Global, plan: &Plan, dialogue: &mut Dialogue) -> Option<Left> {
+async fn reviewed(global: &Global, plan: &Plan, dialogue: &mut Dialogue) -> Option<Next> {
     let blocked = plan.problems().first().map(|problem| Exit::from(problem.kind));
     let left = || match blocked {
         None => nothing_changed(),
@@ -247,14 +393,16 @@ async fn reviewed(global: &Global, plan: &Plan, dialogue: &mut Dialogue) -> Opti
         },
     };
     if global.yes {
-        return blocked.is_some().then(left);
+        return blocked.is_some().then(|| Next::Left(left()));
     }
     loop {
         match dialogue.decision().await {
             Decision::Apply if blocked.is_none() => return None,
             Decision::Save(folder) => dialogue.saved(save(plan, &folder)),
-            Decision::Leave => return Some(left()),
-            Decision::Apply | Decision::Again => {}
+            Decision::Leave => return Some(Next::Left(left())),
+            Decision::Revise => return Some(Next::Revise),
+            Decision::Edit(part) => return Some(Next::Edit(part)),
+            _ => {}
         }
     }
 }

@@ -85,15 +85,36 @@ fn offer_to_save(answers: &Answers) -> Result<(), NoAnswer> {
         None => Err(NoAnswer::Ended),
         Some(false) => Ok(()),
         Some(true) => {
-            let made = std::fs::File::create_new(Path::new(DEFAULT_FILE));
-            let told = match made.and_then(|mut file| file.write_all(file::render(answers).as_bytes())) {
-                Ok(()) => format!("Saved as ./{DEFAULT_FILE}; it holds no secret and belongs in version control."),
-                Err(error) => format!(
-                    "./{DEFAULT_FILE} could not be written: {error}.\nIt goes on without; the cluster keeps a copy of the answers."
-                ),
-            };
+            let told = save(answers).unwrap_or_else(|cause| {
+                format!("{cause}.\nIt goes on without; the cluster keeps a copy of the answers.")
+            });
             say(&told);
             Ok(())
         }
     }
+}
+
+/// Keeps the answers as a file, and tells what came of it. A file that is there already is never overwritten.
+fn save(answers: &Answers) -> Result<String, String> {
+    match keep_as(DEFAULT_FILE, answers) {
+        Ok(()) => Ok(format!("Saved as ./{DEFAULT_FILE}; it holds no secret and belongs in version control.")),
+        Err(error) => Err(format!("./{DEFAULT_FILE} could not be written: {error}")),
+    }
+}
+
+/// The same in a file beside those that are there already.
+pub(super) fn save_beside(answers: &Answers) -> Result<String, String> {
+    let beside = (2..100).map(|number| format!("gatewright-{number}.yaml"));
+    for name in std::iter::once(DEFAULT_FILE.to_owned()).chain(beside) {
+        match keep_as(&name, answers) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(format!("./{name} could not be written: {error}")),
+            Ok(()) => return Ok(format!("Saved as ./{name}; it holds no secret and belongs in version control.")),
+        }
+    }
+    Err("there are a hundred files of answers here already: move some away".to_owned())
+}
+
+fn keep_as(name: &str, answers: &Answers) -> std::io::Result<()> {
+    std::fs::File::create_new(Path::new(name))?.write_all(file::render(answers).as_bytes())
 }

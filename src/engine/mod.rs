@@ -6,6 +6,7 @@
 
 mod adoption;
 mod apply;
+mod blame;
 mod budget;
 mod client_secret;
 mod consent;
@@ -28,6 +29,7 @@ mod title;
 mod try_it;
 
 pub use apply::apply;
+pub use blame::answer_behind;
 pub use control::{Control, Pause};
 pub use look::{Seen, look};
 pub use plan::{Plan, Step, plan};

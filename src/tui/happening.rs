@@ -1,7 +1,12 @@
 //! Everything that can happen, in one enum on one channel: keys, time, signals and the engine's events have one order.
 
 use super::state::{Ending, Item};
-use crate::engine::event::Envelope;
+use crate::{
+    answers::Answers,
+    blueprint::PartId,
+    engine::event::Envelope,
+    wizard::{News, Session, Wizard},
+};
 use crossterm::event::KeyEvent;
 
 /// Something that happened.
@@ -17,6 +22,10 @@ pub enum Happening {
     Ticked,
     /// The engine told of something.
     Told(Envelope),
+    /// There are questions: the person is asked, or asked again from where the conversation is.
+    Asked(Box<Conversation>),
+    /// A fact for the questions has arrived; it belongs to this session.
+    Learned(Session, Box<News>),
     /// There is a plan, and the person is asked to look at it.
     PlanReady(Vec<Item>),
     /// What was shown has been confirmed and is being carried out.
@@ -35,11 +44,30 @@ pub enum Happening {
     TerminalGone,
 }
 
+/// Questions to be asked.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// The conversation. Where one was held already, that one goes on.
+    pub wizard: Wizard,
+    /// The answers file's key to begin with, where it is about one.
+    pub about: Option<&'static str>,
+    /// What has to be said about the answers as a whole.
+    pub note: Option<String>,
+}
+
 /// What the person wants done that the screen can't do itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Carry out the plan that is shown.
     Apply,
+    /// These are the answers, and what to connect to: make a plan.
+    Plan(Session, Box<Answers>),
+    /// Change an answer: the one behind this part, where one is to blame.
+    Edit(Option<PartId>),
+    /// Back to the answers; the plan is not wanted.
+    Revise,
+    /// Save these answers.
+    SaveAnswers(Box<Answers>),
     /// Leave; nothing is running.
     Leave,
     /// Stop what is running, after what is being written.

@@ -27,6 +27,11 @@ pub enum Command {
     Pause,
     Log,
     Again,
+    Back,
+    Steps,
+    Explain,
+    Revise,
+    Edit,
     Help,
     Close,
     Accept,
@@ -68,6 +73,9 @@ impl Key {
             KeyCode::PageDown => ["PgDn", "PgDn"],
             KeyCode::Home => ["Home", "Home"],
             KeyCode::End => ["End", "End"],
+            KeyCode::Tab => ["Tab", "Tab"],
+            KeyCode::F(number) => return format!("F{number}"),
+            KeyCode::Char(' ') => ["Space", "Space"],
             KeyCode::Char(letter) if self.control => return format!("^{}", letter.to_ascii_uppercase()),
             KeyCode::Char(letter) => return letter.to_string(),
             _ => ["?", "?"],
@@ -125,6 +133,8 @@ macro_rules! rows {
     (@when $when:expr) => { $when };
 }
 
+mod asking;
+
 fn named(text: &str) -> String {
     text.to_owned()
 }
@@ -141,7 +151,10 @@ static REVIEW: &[Row] = rows![
     [letter('y')] => Yaml, |_| named("YAML"), InTheBar, if |state| state.review.pane() != Pane::Yaml;
     [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.pane() != Pane::Diff;
     [letter('w')] => Why, |_| named("why"), InTheBar, if |state| state.review.pane() != Pane::Why;
-    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar;
+    [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
+    [key(KeyCode::Esc)] => Revise, |_| named("back"), InTheBar, if State::may_revise;
+    [letter('q')] => Leave, |_| named("leave"), InTheBar, if State::may_revise;
+    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| !state.may_revise();
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
     [letter('s')] => Save, |_| named("save"), InTheBar;
@@ -165,6 +178,7 @@ static APPLYING: &[Row] = rows![
 static OVER: &[Row] = rows![
     [key(KeyCode::Enter), letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
     [letter('r')] => Again, |_| named("look again, and go on"), InTheBar, if |state| state.may_run_again();
+    [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
@@ -214,7 +228,7 @@ fn pause_label(state: &State) -> String {
 
 /// Every binding that holds now.
 pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
-    let here = if state.is_typing() {
+    let here = if state.prompt.is_some() {
         TYPING
     } else if state.help {
         HELP
@@ -223,6 +237,7 @@ pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
     } else {
         match state.phase {
             Phase::Looking => LOOKING,
+            Phase::Asking => asking::rows(state),
             Phase::Review => REVIEW,
             Phase::Applying => APPLYING,
             Phase::Over => OVER,

@@ -46,3 +46,27 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
+
+/// The parts of the questions' screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// The steps.
+    pub steps: Rect,
+    /// The question.
+    pub question: Rect,
+    /// What the step makes and why, where there is room beside.
+    pub beside: Option<Rect>,
+}
+
+/// Divides the body of the questions.
+pub fn asking(body: Rect, wide: u16) -> Asking {
+    let steps = Constraint::Length(23);
+    if body.width < wide {
+        let [steps, question] = Layout::horizontal([steps, Constraint::Fill(1)]).areas(body);
+        return Asking { steps, question, beside: None };
+    }
+    let beside = (u32::from(body.width) * 28 / 100).clamp(27, 44);
+    let beside = Constraint::Length(u16::try_from(beside).unwrap_or(27));
+    let [steps, question, beside] = Layout::horizontal([steps, Constraint::Fill(1), beside]).areas(body);
+    Asking { steps, question, beside: Some(beside) }
+}

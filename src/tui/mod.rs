@@ -15,5 +15,6 @@ pub mod stage;
 pub mod state;
 pub mod theme;
 
+pub use happening::Conversation;
 pub use stage::{Decision, Dialogue, Performed, Stage};
 pub use state::{Ending, Item, Opening};

@@ -4,14 +4,19 @@ use super::{
     device::Device,
     draw::draw,
     guard::Guard,
-    happening::{Happening, Wish},
+    happening::{Conversation, Happening, Wish},
     sources::Sources,
     state::{Ending, Item, Opening, State},
     theme::{Abilities, Theme},
 };
-use crate::engine::{
-    Control,
-    event::{Envelope, Listener},
+use crate::{
+    answers::Answers,
+    blueprint::PartId,
+    engine::{
+        Control,
+        event::{Envelope, Listener},
+    },
+    wizard::{Need, News, Session},
 };
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
 use std::{
@@ -62,6 +67,16 @@ pub struct Performed<T> {
 pub enum Decision {
     /// Carry it out.
     Apply,
+    /// Find this out, and tell; beside everything else.
+    FindOut(Session, Need),
+    /// Make a plan for these answers, where this session leads to.
+    Plan(Session, Box<Answers>),
+    /// Ask for the answer behind this part, or for whichever the person wants to change.
+    Edit(Option<PartId>),
+    /// Back to the answers; the plan is not wanted.
+    Revise,
+    /// Save these answers, and ask again.
+    SaveAnswers(Box<Answers>),
     /// Leave.
     Leave,
     /// Look and plan again.
@@ -76,6 +91,17 @@ pub struct Dialogue {
     sender: UnboundedSender<Happening>,
     decisions: UnboundedReceiver<Decision>,
     control: Control,
+}
+
+/// Tells the person's screen what was found out. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Teller(UnboundedSender<Happening>);
+
+impl Teller {
+    /// Tells of a fact of this session, or that it could not be found out.
+    pub fn tell(&self, session: Session, news: News) {
+        let _the_screen_is_closed = self.0.send(Happening::Learned(session, Box::new(news)));
+    }
 }
 
 /// Brings the engine's events onto the one channel.
@@ -102,6 +128,16 @@ impl Dialogue {
     /// What stops the work, or has it pause, when the person wants that.
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// Asks questions.
+    pub fn ask(&self, conversation: Conversation) {
+        self.say(Happening::Asked(Box::new(conversation)));
+    }
+
+    /// Tells facts, from wherever they are found out.
+    pub fn teller(&self) -> Teller {
+        Teller(self.sender.clone())
     }
 
     /// Shows a plan.
@@ -215,7 +251,7 @@ impl Stage {
             // Whatever came meanwhile is drawn in the same frame.
             while let Some(happening) = next {
                 match self.take_in(happening, decide, control) {
-                    ControlFlow::Continue(()) => {}
+                    ControlFlow::Continue(()) => self.ask_for_facts(decide),
                     ControlFlow::Break(Haste::Orderly) => return Ended::ByLeaving,
                     ControlFlow::Break(Haste::AtOnce) => return Ended::AtOnce,
                 }
@@ -227,6 +263,13 @@ impl Stage {
                 let _the_work_is_over = decide.send(Decision::Leave);
                 return Ended::ByLeaving;
             }
+        }
+    }
+
+    /// After the decision of the same moment: whoever goes back to the questions is heard before what they need.
+    fn ask_for_facts(&mut self, decide: &UnboundedSender<Decision>) {
+        for (session, need) in self.state.wanted() {
+            let _the_work_is_over = decide.send(Decision::FindOut(session, need));
         }
     }
 
@@ -252,6 +295,10 @@ impl Stage {
         let decision = match wish {
             None => return ControlFlow::Continue(()),
             Some(Wish::Apply) => Decision::Apply,
+            Some(Wish::Plan(session, answers)) => Decision::Plan(session, answers),
+            Some(Wish::Edit(part)) => Decision::Edit(part),
+            Some(Wish::Revise) => Decision::Revise,
+            Some(Wish::SaveAnswers(answers)) => Decision::SaveAnswers(answers),
             Some(Wish::Again) => Decision::Again,
             Some(Wish::Save(folder)) => Decision::Save(folder),
             Some(Wish::Leave) => {

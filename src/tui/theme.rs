@@ -94,6 +94,10 @@ pub struct Glyphs {
     pub failed: &'static str,
     /// Not begun.
     pub waiting: &'static str,
+    /// The step one is at.
+    pub here: &'static str,
+    /// A step that is still to come.
+    pub open: &'static str,
     /// For somebody else to do.
     pub handed_over: &'static str,
     /// Before the chosen row.
@@ -118,6 +122,8 @@ static UNICODE: Glyphs = Glyphs {
     done: "✔",
     failed: "✗",
     waiting: "·",
+    here: "●",
+    open: "○",
     handed_over: "→",
     chosen: "▸",
     dot: "·",
@@ -133,6 +139,8 @@ static ASCII: Glyphs = Glyphs {
     done: "v",
     failed: "x",
     waiting: ".",
+    here: "*",
+    open: "-",
     handed_over: ">",
     chosen: ">",
     dot: "-",

@@ -34,8 +34,21 @@ impl Choice {
 impl Wizard {
     /// What `question` offers, as far as facts have arrived; empty for questions without choices.
     pub fn choices(&self, question: &Question) -> Vec<Choice> {
+        self.offered(question).into_iter().map(|choice| self.held_against_the_rules(question, choice)).collect()
+    }
+
+    /// A choice that the answers file's own rules refuse says so.
+    pub(super) fn held_against_the_rules(&self, question: &Question, mut choice: Choice) -> Choice {
+        if choice.unusable.is_none() {
+            choice.unusable = self.mistake(question, &Given::text(&choice.value)).map(|mistake| mistake.wrong);
+        }
+        choice
+    }
+
+    /// What facts offer, before the rules of the answers file: holding every choice against those takes its time.
+    pub(super) fn offered(&self, question: &Question) -> Vec<Choice> {
         let Kind::Choice { of, .. } = question.kind else { return Vec::new() };
-        let mut choices = match of {
+        match of {
             Choices::Contexts => self.contexts(),
             Choices::Clouds => clouds(),
             Choices::SignIns => self.sign_ins(),
@@ -53,13 +66,7 @@ impl Wizard {
             Choices::Stores => stores(),
             Choices::Issuers => self.issuers(),
             Choices::Hooks => self.hooks(),
-        };
-        for choice in &mut choices {
-            if choice.unusable.is_none() {
-                choice.unusable = self.mistake(question, &Given::text(&choice.value)).map(|mistake| mistake.wrong);
-            }
         }
-        choices
     }
 
     /// The fact that `question` offers its choices from.

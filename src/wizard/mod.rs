@@ -8,6 +8,7 @@
 mod choices;
 mod discovered;
 mod draft;
+mod makes;
 mod questions;
 mod reading;
 mod session;
@@ -17,6 +18,7 @@ mod tests;
 pub use choices::Choice;
 pub use discovered::{Discovered, Fact, Need, News, Place, RecordedApplication, Side};
 pub use draft::{Draft, Given, OPEN};
+pub use makes::Made;
 pub use questions::{
     APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, OWN_STORE, Proposal,
     QUESTIONS, Question, REDIS, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE, WORKLOAD, When, at,
@@ -150,6 +152,52 @@ impl Wizard {
         needs
     }
 
+    /// The facts that later questions will wait for, as far as what they rest on is settled. Found out early, they are there when
+    /// the person is.
+    pub fn foreseeable(&self) -> Vec<Need> {
+        let mut needs = self.needs();
+        let knows_gateway = !self.discovered.gateways().is_pending();
+        for question in QUESTIONS.iter().filter(|question| self.applies(question)) {
+            let rests_on_settled = question
+                .depends_on
+                .iter()
+                .filter_map(|id| at(id))
+                .all(|other| !self.is_open(other) && (other.id != "gateway" || knows_gateway));
+            if let Some(need) = self.need_of(question).filter(|need| rests_on_settled && !needs.contains(need)) {
+                needs.push(need);
+            }
+        }
+        needs.retain(|need| self.discovered.is_pending(need) && self.is_settled(need));
+        needs
+    }
+
+    /// How many questions are answered, and how many are asked in all, as far as that is known.
+    pub fn answered(&self) -> (usize, usize) {
+        let asked = || QUESTIONS.iter().filter(|question| self.applies(question));
+        (asked().filter(|question| !self.is_open(question)).count(), asked().count())
+    }
+
+    /// Whether nothing is open any more.
+    pub fn is_answered(&self) -> bool {
+        self.next_open() == Asking::Review
+    }
+
+    /// Goes on to the next question that is open, or to the look at all answers.
+    pub fn go_on(&mut self) {
+        self.asking = self.next_open();
+    }
+
+    /// The questions of `step` that apply and their answers, for a look at all of them.
+    pub fn answers_of(&self, step: Step) -> Vec<(&'static Question, Option<&Given>)> {
+        self.in_step(step).map(|question| (question, self.draft.get(question.id))).collect()
+    }
+
+    /// Whether the open question could have more to offer: something was not found out, or cannot be used as it is now.
+    pub fn may_look_again(&self) -> bool {
+        let Asking::Question(question) = self.asking else { return false };
+        self.need_of(question).is_some_and(|need| !self.discovered.is_pending(&need))
+    }
+
     /// Why the open question has no choices to offer, where something could not be found out.
     pub fn trouble(&self) -> Option<&str> {
         let Asking::Question(question) = self.asking else { return None };
@@ -197,8 +245,8 @@ impl Wizard {
             ));
         }
         if let (Kind::Choice { of, free }, Some(text)) = (question.kind, given.as_text()) {
-            let choices = self.choices(question);
-            match choices.iter().find(|choice| choice.value == text) {
+            let found = self.offered(question).into_iter().find(|choice| choice.value == text);
+            match found.map(|choice| self.held_against_the_rules(question, choice)) {
                 Some(Choice { unusable: Some(reason), .. }) => {
                     return Some(unusable(format!("`{text}` cannot be used: {reason}"), "choose another"));
                 }
@@ -279,10 +327,25 @@ impl Wizard {
         };
         match QUESTIONS.iter().find(of) {
             Some(question) => {
+                self.have_it_asked(question);
                 self.asking = Asking::Question(question);
                 true
             }
             None => false,
+        }
+    }
+
+    /// What a question hangs on is answered so that it is asked: a detail, where details were to stay as they are.
+    fn have_it_asked(&mut self, question: &Question) {
+        let conditions = match question.when {
+            When::Answered(id, answer) => vec![(id, answer)],
+            When::Both(one, other) => vec![one, other],
+            When::Always | When::SessionUnclear | When::GatewayUnclear => Vec::new(),
+        };
+        for (id, answer) in conditions {
+            if let Some(condition) = at(id).filter(|_| self.draft.text(id) != Some(answer)) {
+                self.draft.put(condition.id, Given::text(answer));
+            }
         }
     }
 
@@ -344,8 +407,9 @@ impl Wizard {
                 Some(Given::List(vec![wildcard.filter(|_| signs_wildcards).unwrap_or_else(|| host.to_owned())]))
             }
             Proposal::FirstThatWorks => {
-                let choices = self.choices(question);
-                choices.into_iter().find(|choice| choice.unusable.is_none()).map(|choice| Given::Text(choice.value))
+                let held = |choice| self.held_against_the_rules(question, choice);
+                let mut choices = self.offered(question).into_iter().map(held);
+                choices.find(|choice| choice.unusable.is_none()).map(|choice| Given::Text(choice.value))
             }
         }
     }

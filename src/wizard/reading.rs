@@ -19,6 +19,25 @@ impl Wizard {
             Kind::Choice { free, .. } => chosen(&self.choices(question), text, free),
         }
     }
+
+    /// Reads what stands in a field as an answer to `question`. Unlike in a line, nothing is taken that is not written there, and a
+    /// number is itself and no place in a list.
+    pub fn read_field(&self, question: &Question, text: &str) -> Result<Given, Unusable> {
+        let text = text.trim();
+        if text.is_empty() {
+            let right = if question.kind == Kind::List { "write an answer, or `none`" } else { "write an answer" };
+            return Err(unusable("nothing is written here", right));
+        }
+        match question.kind {
+            Kind::Text => Ok(Given::text(text)),
+            Kind::YesNo => yes_or_no(text),
+            Kind::List => Ok(list(text)),
+            Kind::Choice { .. } => {
+                let named = named(&self.offered(question), text).map(|choice| choice.value.clone());
+                Ok(Given::text(named.unwrap_or_else(|| text.to_owned())))
+            }
+        }
+    }
 }
 
 fn yes_or_no(text: &str) -> Result<Given, Unusable> {
@@ -39,16 +58,8 @@ fn list(text: &str) -> Given {
 }
 
 fn chosen(choices: &[Choice], text: &str, free: bool) -> Result<Given, Unusable> {
-    // `letsencrypt` for `ClusterIssuer/letsencrypt`, where that is plain.
-    let ends_so = |choice: &&Choice| choice.value.rsplit_once('/').is_some_and(|(_, name)| name == text);
-    let mut by_name = choices.iter().filter(ends_so);
-    let named = match (by_name.next(), by_name.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
-    };
     let number = text.parse::<usize>().ok().and_then(|number| choices.get(number.checked_sub(1)?));
-    let found = choices.iter().find(|choice| choice.value == text).or(named).or(number);
-    match found {
+    match named(choices, text).or(number) {
         Some(choice) => Ok(Given::text(&choice.value)),
         None if free => Ok(Given::text(text)),
         None => Err(unusable(
@@ -56,4 +67,15 @@ fn chosen(choices: &[Choice], text: &str, free: bool) -> Result<Given, Unusable>
             format!("write a number from 1 to {}, or one of them as it stands there", choices.len()),
         )),
     }
+}
+
+/// The choice that is called so: as it stands, or `letsencrypt` for `ClusterIssuer/letsencrypt`, where that is plain.
+fn named<'a>(choices: &'a [Choice], text: &str) -> Option<&'a Choice> {
+    let ends_so = |choice: &&Choice| choice.value.rsplit_once('/').is_some_and(|(_, name)| name == text);
+    let mut by_name = choices.iter().filter(ends_so);
+    let named = match (by_name.next(), by_name.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    };
+    choices.iter().find(|choice| choice.value == text).or(named)
 }

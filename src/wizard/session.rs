@@ -92,6 +92,20 @@ impl Wizard {
         wizard
     }
 
+    /// A conversation about `answers` that are there already, in a `session` of which `given` was known before anybody was asked: it
+    /// begins with the look at all of them.
+    pub fn about_in(given: Session, session: &Session, answers: &Answers) -> Self {
+        let mut wizard = Self::about(answers);
+        for id in [CONTEXT, CLOUD, SIGN_IN, TENANT, APPLICATION] {
+            if let Some(question) = at(id).filter(|_| given.part(id).is_none()) {
+                wizard.draft.put(question.id, Given::text(session.part(id).unwrap_or(OPEN)));
+            }
+        }
+        wizard.beforehand = Some(Beforehand { session: given, application: None });
+        wizard.asking = wizard.next_open();
+        wizard
+    }
+
     /// What this run connects to, as far as it is known or answered. What is found out belongs to the session that it was asked
     /// for in: hand this to whoever finds out, and both to [`Wizard::learn_in`].
     pub fn session(&self) -> Session {

@@ -1,6 +1,7 @@
 //! Every screen, as the cells that are drawn: at two sizes, in colour, without, and in ASCII; and every key on every screen.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+mod asking;
 mod keys;
 mod pictures;
 mod sample;

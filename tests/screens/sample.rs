@@ -1,5 +1,6 @@
 //! The screens, each reached by what happens and by nothing else.
 
+use crate::asking;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
@@ -20,6 +21,24 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("looking-connected", connected),
     ("looking-device-code", device_code),
     ("looking-problem", problem),
+    ("ask-first", asking::first),
+    ("ask-text", |size| asking::at(size, "application.host")),
+    ("ask-text-wrong", asking::wrong),
+    ("ask-text-cut", asking::cut),
+    ("ask-list", |size| asking::at(size, "access.emailDomains")),
+    ("ask-yes-or-no", |size| asking::at(size, "access.machines")),
+    ("ask-choice", |size| asking::at(size, "certificate.issuer")),
+    ("ask-choice-looking", asking::looking),
+    ("ask-choice-trouble", asking::trouble),
+    ("ask-choice-unusable", asking::unusable),
+    ("ask-choice-refused", asking::refused),
+    ("ask-choice-another", asking::another),
+    ("ask-steps", asking::steps),
+    ("ask-explanation", asking::explanation),
+    ("ask-leaving", asking::leaving),
+    ("ask-keys", asking::keys),
+    ("ask-answers", asking::answers),
+    ("ask-answers-recorded", asking::recorded),
     ("review-yaml", review),
     ("review-diff", |size| press(review(size), "jjjjjjd")),
     ("review-why", |size| press(review(size), "jjw")),
@@ -76,7 +95,7 @@ fn opened(size: (u16, u16)) -> State {
     happens(State::new(opening, size), 0.3, Happening::Ticked)
 }
 
-fn connected(size: (u16, u16)) -> State {
+pub(crate) fn connected(size: (u16, u16)) -> State {
     let state = told(
         opened(size),
         Event::Connected {

@@ -11,8 +11,9 @@ fn given_any_size_from_1x1_on_then_every_screen_is_drawn() {
     let mut sizes: Vec<(u16, u16)> = (1..=6).flat_map(|columns| (1..=6).map(move |rows| (columns, rows))).collect();
     sizes.extend([(79, 24), (80, 23), (80, 1), (1, 24), (200, 1), (1, 200), (40, 12), (80, 24), (81, 25), (300, 100)]);
     for (name, screen) in SCREENS {
+        let whole = screen((80, 24));
         for size in &sizes {
-            let state = happens(screen((80, 24)), 0.1, Happening::Resized(size.0, size.1));
+            let state = happens(whole.clone(), 0.1, Happening::Resized(size.0, size.1));
             for abilities in [COLOURS, ASCII] {
                 let picture = cells(&state, abilities, *size);
                 assert_eq!(picture.content.len(), usize::from(size.0) * usize::from(size.1), "{name} at {size:?}");

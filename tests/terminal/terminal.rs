@@ -168,6 +168,15 @@ impl Terminal {
         }
     }
 
+    /// Waits until the screen is as `is` wants it.
+    pub(crate) fn wait_until(&mut self, is: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        while !is(&self.screen()) {
+            assert!(began.elapsed() < PATIENCE, "it never came to that:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// What is on the screen now.
     pub(crate) fn screen(&self) -> String {
         self.screen.lock().unwrap().screen().contents()

@@ -90,7 +90,7 @@ pub(super) fn problem_lines(problem: &Problem, theme: &Theme, room: usize, inden
     lines
 }
 
-fn device_code(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
+pub(super) fn device_code(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let Some(code) = &state.looking.device_code else { return };
     let lines = vec![
         Line::default(),

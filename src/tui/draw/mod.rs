@@ -1,5 +1,6 @@
 //! The screens, drawn. Drawing only reads the state: the same state is the same picture.
 
+mod asking;
 mod looking;
 mod overlays;
 mod progress;
@@ -48,11 +49,22 @@ fn body(state: &State, theme: &Theme, frame: &mut Frame, areas: Areas) {
         overlays::log(state, theme, frame, areas.body);
     } else {
         match state.phase {
+            Phase::Asking => {
+                if let Some(asking) = &state.asking {
+                    asking::draw(state, asking, theme, frame, areas.body);
+                }
+            }
             Phase::Review => review::draw(state, theme, frame, areas.body),
             Phase::Applying => progress::draw(state, theme, frame, areas.body),
             Phase::Over if state.progress.has_rows() => progress::draw(state, theme, frame, areas.body),
             Phase::Looking | Phase::Over => looking::draw(state, theme, frame, areas.body),
         }
+    }
+    if state.phase == Phase::Asking {
+        // Above it the question can be read and answered.
+        let lower = areas.body.height.saturating_sub(9);
+        let below = Rect { y: areas.body.y + lower, height: areas.body.height - lower, ..areas.body };
+        looking::device_code(state, theme, frame, below);
     }
     if state.help {
         overlays::help(state, theme, frame, areas.body);
@@ -101,6 +113,9 @@ fn status(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
 
 /// The truth about changes, in a line.
 fn truth(state: &State, theme: &Theme) -> (String, Style) {
+    if let Some(asking) = state.asked() {
+        return (asking::so_far(state, asking), theme.faint);
+    }
     if state.progress.finish.is_none() && state.changed_before > 0 {
         return (format!("{} were changed before; nothing more yet.", state.changed_before), theme.faint);
     }
@@ -181,7 +196,11 @@ fn hints(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
 /// Says kindly that the window is too small, and how far things are.
 fn too_small(state: &State, theme: &Theme, frame: &mut Frame, window: Rect) {
     let (columns, rows) = WHOLE;
-    let keys = if state.is_applying() { "^C stops." } else { "q leaves." };
+    let keys = match state.phase {
+        Phase::Applying => "^C stops.",
+        Phase::Asking => "^C leaves.",
+        _ => "q leaves.",
+    };
     let mut lines = vec![
         Line::styled("A little small", theme.strong),
         Line::raw(format!(

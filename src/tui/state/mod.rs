@@ -1,11 +1,14 @@
 //! What the screens show. Changed by happenings alone, and by nothing else: drawing only reads it.
 
+mod answering;
+mod asking;
 mod log;
 mod looking;
 mod progress;
 mod review;
 mod trial;
 
+pub use asking::{Asking, Choosing, Chosen, Field, Focus, LONGEST_ANSWER, Text, label, sentence};
 pub use log::Log;
 pub use looking::{Fact, Looking};
 pub use progress::{Progress, Row, Status};
@@ -24,6 +27,9 @@ use tui_input::{Input, InputRequest, backend::crossterm::EventHandler as _};
 
 /// The smallest window that everything fits into, in columns and rows.
 pub const WHOLE: (u16, u16) = (80, 24);
+
+/// From this many columns on, what a step makes and why stands beside the question.
+pub const WIDE: u16 = 100;
 
 /// Nothing that is typed here needs more characters.
 const LONGEST_INPUT: usize = 200;
@@ -48,6 +54,8 @@ pub struct Opening {
 pub enum Phase {
     /// Facts arrive.
     Looking,
+    /// The person is asked.
+    Asking,
     /// The person looks at the plan.
     Review,
     /// It is carried out.
@@ -108,6 +116,8 @@ pub struct State {
     pub world: Option<World>,
     /// The facts.
     pub looking: Looking,
+    /// The questions, where somebody is asked.
+    pub asking: Option<Asking>,
     /// The plan.
     pub review: Review,
     /// The work.
@@ -142,6 +152,7 @@ impl State {
             opening,
             phase: Phase::Looking,
             world: None,
+            asking: None,
             review: Review::default(),
             progress: Progress::default(),
             ending: None,
@@ -166,6 +177,8 @@ impl State {
             Happening::Resized(columns, rows) => self.size = (columns, rows),
             Happening::Ticked => {}
             Happening::Told(envelope) => self.told(&envelope),
+            Happening::Asked(conversation) => self.begin_to_ask(*conversation),
+            Happening::Learned(session, news) => self.learned(&session, *news),
             Happening::PlanReady(items) => {
                 self.looking.finish(now);
                 self.review = Review::new(items);
@@ -192,6 +205,7 @@ impl State {
     pub fn is_running(&self) -> bool {
         match self.phase {
             Phase::Looking => true,
+            Phase::Asking => self.asking.as_ref().is_some_and(Asking::is_looking),
             // While it pauses, what has been written may still be waited for.
             Phase::Applying => !matches!(self.pace, Pace::Paused(_)) || self.progress.running().next().is_some(),
             Phase::Review | Phase::Over => false,
@@ -205,7 +219,8 @@ impl State {
 
     /// Whether keys are text.
     pub fn is_typing(&self) -> bool {
-        self.prompt.is_some()
+        let is_writing = || self.asked().is_some_and(Asking::is_writing);
+        self.prompt.is_some() || (!self.help && !self.log.is_open() && is_writing())
     }
 
     /// Whether it ended so that looking and going on makes sense.
@@ -254,18 +269,20 @@ impl State {
                 self.world = Some(World { tenant: tenant_domain.clone(), context: context.clone() });
             }
             // A run that begins again brings its own plan.
-            Event::Looking { .. } if self.phase != Phase::Looking => {
-                self.phase = Phase::Looking;
-                self.looking = Looking::again(&self.looking);
-                self.changed_before += std::mem::take(&mut self.progress).changed();
-                self.ending = None;
-            }
+            Event::Looking { .. } if self.phase != Phase::Looking => self.look_again(),
             Event::Paused { after } => self.pace = Pace::Paused(after.clone()),
             Event::Resumed { .. } => self.pace = Pace::GoingOn,
             _ => {}
         }
         self.looking.told(&envelope.event, self.now);
         self.progress.told(&envelope.event, self.now);
+    }
+
+    fn look_again(&mut self) {
+        self.phase = Phase::Looking;
+        self.looking = Looking::again(&self.looking);
+        self.changed_before += std::mem::take(&mut self.progress).changed();
+        self.ending = None;
     }
 
     fn wish_to_end(&mut self) -> Wish {
@@ -289,6 +306,9 @@ impl State {
     }
 
     fn pasted(&mut self, text: &str) {
+        if self.is_answering() {
+            return self.pasted_as_an_answer(text);
+        }
         let Some(Prompt::Find(input) | Prompt::Folder(input)) = &mut self.prompt else { return };
         for letter in text.chars().filter(|letter| !letter.is_control()) {
             if input.value().chars().count() >= LONGEST_INPUT {
@@ -317,6 +337,8 @@ impl State {
                     input.handle_event(&TerminalEvent::Key(key));
                 }
                 self.typed();
+            } else if self.is_typing() {
+                self.write(key);
             }
             return None;
         };
@@ -331,10 +353,17 @@ impl State {
             Command::Pause => return Some(self.wish_to_pause()),
             Command::Leave => return Some(Wish::Leave),
             Command::Apply => return Some(Wish::Apply),
-            Command::Again => return Some(Wish::Again),
             Command::Help => self.help = true,
             Command::Log => self.log.open(),
+            _ if self.is_answering() => return self.answer(command),
             Command::Close => self.close(),
+            Command::Revise => return self.revise(),
+            Command::Edit => return Some(Wish::Edit(self.part_in_the_way())),
+            Command::Again => {
+                self.look_again();
+                return Some(Wish::Again);
+            }
+            Command::Back | Command::Steps | Command::Explain => {}
             Command::Accept => return self.accept(),
             Command::Find => self.prompt = Some(Prompt::Find(Input::default())),
             Command::Save => self.prompt = Some(Prompt::Folder(Input::new(self.opening.folder.clone()))),
@@ -352,7 +381,7 @@ impl State {
     }
 
     fn move_by(&mut self, command: Command) {
-        let page = usize::from(self.size.1).saturating_sub(10).max(1);
+        let page = self.page();
         if self.log.is_open() {
             self.log.scroll(command, page);
         } else if self.phase == Phase::Review {

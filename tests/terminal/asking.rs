@@ -1,0 +1,188 @@
+//! `setup` without an answers file on the full screen: the walk-through's example by keyboard alone.
+
+use crate::{EXAMPLE, terminal::Terminal};
+
+const ESCAPE: &str = "\u{1b}";
+/// Ctrl-U: the field is empty.
+const CLEAR: &str = "\u{15}";
+
+/// What only the person can know of the walk-through's example; every other question proposes it.
+const TYPED: &[(&str, &str)] = &[
+    ("What is the application called?", "myapp"),
+    ("Which container image?", "docker.io/path/to/myapp:sometag"),
+    ("Which host name do people type?", "myapp.cluster.example.com"),
+];
+
+/// The first line of the question: between the steps and what stands beside.
+fn prompt(screen: &str) -> String {
+    let line = screen.lines().nth(2).unwrap_or_default();
+    line.split('│').nth(3).unwrap_or_default().trim().to_owned()
+}
+
+/// Waits for a question, and for what it waits for itself.
+fn wait_for(terminal: &mut Terminal, question: &str) {
+    terminal.wait_until(|screen| screen.contains(question) && !screen.contains("Looking at "));
+}
+
+/// Answers the question that is shown, with what stands there unless only the person can know it.
+fn answer(terminal: &mut Terminal) {
+    terminal.wait_until(|screen| !prompt(screen).is_empty() && !screen.contains("Looking at "));
+    let asked = prompt(&terminal.screen());
+    let typed = TYPED.iter().find(|(question, _)| *question == asked).map_or("", |(_, typed)| typed);
+    terminal.press(typed);
+    terminal.press("\r");
+    terminal.wait_until(|screen| prompt(screen) != asked);
+}
+
+/// Answers everything before `until` is on the screen.
+fn answer_up_to(terminal: &mut Terminal, until: &str) {
+    wait_for(terminal, "continue");
+    while !terminal.screen().contains(until) {
+        answer(terminal);
+    }
+    wait_for(terminal, until);
+}
+
+fn answer_all(terminal: &mut Terminal) {
+    answer_up_to(terminal, "go on to the plan");
+}
+
+#[test]
+fn given_nothing_but_a_keyboard_when_the_example_is_set_up_on_the_full_screen_then_it_goes_through() {
+    for (columns, rows) in [(80, 24), (140, 40)] {
+        let mut terminal = Terminal::run(&["setup", "--practice"], columns, rows);
+        answer_all(&mut terminal);
+        terminal.press("s");
+        terminal.wait_for_screen("Saved as ./gatewright.yaml");
+        let saved = std::fs::read_to_string(terminal.home().join("gatewright.yaml")).unwrap();
+        assert_eq!(saved, std::fs::read_to_string(EXAMPLE).unwrap(), "every proposal is the example's");
+        terminal.press("\r");
+        terminal.wait_for_screen("apply 35 changes");
+        terminal.press("\r");
+        terminal.wait_for_screen("Done in ");
+        terminal.wait_for_screen("What next");
+        terminal.press("q");
+        assert_eq!(terminal.end_given_back(), 0, "{}", terminal.screen());
+        assert!(terminal.screen().contains("Try it: https://myapp.cluster.example.com/"), "{}", terminal.screen());
+    }
+}
+
+#[test]
+fn given_the_questions_when_they_are_left_then_nothing_was_changed() {
+    let mut terminal = Terminal::run(&["setup", "--practice"], 80, 24);
+    terminal.wait_for_screen("continue");
+    terminal.press(ESCAPE);
+    terminal.wait_for_screen("Leave?");
+    terminal.press("\r");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+    assert!(terminal.screen().contains("Nothing has been changed."), "{}", terminal.screen());
+
+    let mut terminal = Terminal::run(&["setup", "--practice"], 80, 24);
+    answer_up_to(&mut terminal, "Which container image?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
+fn given_a_failure_when_the_answer_behind_it_is_edited_then_it_is_planned_anew_and_goes_through() {
+    let mut terminal = Terminal::run(&["setup", "--practice=image-missing", "--answers", EXAMPLE], 100, 30);
+    terminal.wait_for_screen("apply 35 changes");
+    terminal.press("\r");
+    terminal.wait_for_screen("edit an answer");
+    terminal.press("e");
+    wait_for(&mut terminal, "Which container image?");
+    terminal.press(CLEAR);
+    terminal.press("docker.io/path/to/another:sometag\r");
+    terminal.wait_for_screen("go on to the plan");
+    assert!(terminal.screen().contains("stays as it is"), "{}", terminal.screen());
+    assert!(terminal.screen().contains("were changed before"), "{}", terminal.screen());
+    terminal.press("\r");
+    terminal.wait_for_screen("objects: ");
+    terminal.press("\r");
+    terminal.wait_for_screen("Done in ");
+    terminal.press("q");
+    assert_eq!(terminal.end_given_back(), 0, "{}", terminal.screen());
+    assert!(!terminal.home().join("gatewright.yaml").exists(), "no file is written unasked");
+}
+
+#[test]
+fn given_an_issuer_that_is_not_ready_then_it_is_shown_with_its_reason_and_enter_does_not_take_it() {
+    let mut terminal = Terminal::run(&["setup", "--practice=issuer-not-ready"], 80, 24);
+    answer_up_to(&mut terminal, "Which issuer signs the certificate?");
+    assert!(terminal.screen().contains("cannot be used: it is not ready"), "{}", terminal.screen());
+    // The last of them, above the row for another one.
+    terminal.press("Gk\r");
+    terminal.wait_for_screen("Not taken");
+    terminal.press("g");
+    answer_all(&mut terminal);
+    terminal.press("\r");
+    terminal.wait_for_screen("apply 35 changes");
+    terminal.press("q");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
+fn given_a_wrong_answer_when_going_back_and_to_a_step_then_answers_stay_and_what_depends_is_asked_again() {
+    let mut terminal = Terminal::run(&["setup", "--practice"], 80, 24);
+    answer_up_to(&mut terminal, "Which host name do people type?");
+    terminal.press("https://myapp");
+    terminal.wait_for_screen("https://");
+    terminal.wait_for_screen("✗");
+    terminal.press("\r");
+    terminal.wait_for_screen("Not taken");
+    terminal.press(ESCAPE);
+    wait_for(&mut terminal, "How many pods?");
+    answer_all(&mut terminal);
+    terminal.press("\t");
+    terminal.wait_for_screen("go there");
+    // From the look at all answers up to the application.
+    terminal.press("kkkkkk\r");
+    wait_for(&mut terminal, "What is the application called?");
+    terminal.press(CLEAR);
+    terminal.press("yourapp\r");
+    wait_for(&mut terminal, "Is it in the cluster already?");
+    answer_all(&mut terminal);
+    terminal.wait_for_screen("yourapp");
+    terminal.press("\r");
+    terminal.wait_for_screen("apply 35 changes");
+    terminal.press(ESCAPE);
+    terminal.wait_for_screen("go on to the plan");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
+fn given_an_installation_then_setup_begins_with_its_recorded_answers() {
+    let mut first = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--yes"], 80, 24);
+    assert_eq!(first.end(), 0, "{}", first.everything());
+    let mut again = first.run_again(&["setup", "--practice"]);
+    answer_all(&mut again);
+    again.press("\r");
+    again.wait_for_screen("see that it works");
+    again.press("\r");
+    again.wait_for_screen("everything is as it should be");
+    again.press("q");
+    assert_eq!(again.end_given_back(), 0, "{}", again.screen());
+}
+
+#[test]
+fn given_a_field_when_much_is_pasted_and_the_window_shrinks_to_a_cell_then_it_goes_on_and_falls_silent() {
+    let mut terminal = Terminal::run(&["setup", "--practice"], 80, 24);
+    answer_up_to(&mut terminal, "What is the application called?");
+    let much = "\u{1f600}\u{7} my\nApp \u{65e5}\u{672c}".repeat(1_000);
+    terminal.press(&format!("\u{1b}[200~{much}\u{1b}[201~"));
+    terminal.wait_for_screen("the rest was left out");
+    terminal.resize(1, 1);
+    terminal.resize(40, 10);
+    terminal.wait_for_screen("A little small");
+    terminal.resize(140, 40);
+    terminal.wait_for_screen("the rest was left out");
+    terminal.press(CLEAR);
+    terminal.press("myapp");
+    terminal.wait_until(|screen| screen.contains("│myapp ") && !screen.contains("left out"));
+    terminal.wait_until_silent();
+    terminal.press("\r");
+    wait_for(&mut terminal, "Is it in the cluster already?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
