@@ -200,6 +200,18 @@ pub struct IssuerFacts {
     pub signs_wildcards: bool,
 }
 
+/// cert-manager's own pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertManagerFacts {
+    /// Where they run.
+    pub namespace: String,
+    /// What they run as.
+    pub service_account: String,
+    /// Whether all of them ask for a token of their service account that Azure takes (domain.md 5.4).
+    pub workload_identity: bool,
+}
+
 /// A Secret with a certificate in the gateway's namespace, as far as it may be known: nothing of its private key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "camelCase")]

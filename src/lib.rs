@@ -4,6 +4,7 @@
 //! carries the difference out and tells of it as events; a [`face`] shows those events to a person or a machine.
 
 pub mod answers;
+pub mod azure;
 pub mod blueprint;
 pub mod cli;
 pub mod cluster;

@@ -2,7 +2,7 @@
 
 use super::{
     RedisAddress,
-    names::{AppName, DnsName, Hostname, ImageReference, Lifetime, Namespace, Port, Unusable},
+    names::{AppName, DnsName, Hostname, ImageReference, Lifetime, Namespace, Port, Unusable, ZoneName},
     spelling::{Verdict, quoted, whole_number},
 };
 use std::str::FromStr;
@@ -149,6 +149,17 @@ pub(super) fn names_are_few(names: &[DnsName]) -> Verdict {
         );
     }
     Ok(())
+}
+
+/// A new issuer proves names in one zone, so all of them must be in it.
+pub(super) fn zone_holds(zone: &ZoneName, names: &[DnsName]) -> Verdict {
+    match names.iter().find(|name| !zone.holds(name)) {
+        None => Ok(()),
+        Some(outside) => unusable(
+            format!("{} is not in the zone {}", quoted(outside.as_str()), quoted(zone.as_str())),
+            "name the zone that holds every name of the certificate",
+        ),
+    }
 }
 
 fn bitnami(image: &ImageReference, instead: &str) -> Verdict {

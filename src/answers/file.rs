@@ -1,12 +1,13 @@
 //! The answers file, `gatewright.yaml`: read with every mistake at once, written with a comment for every key.
 
 use super::{
-    Access, Adopt, Answers, Application, Certificate, Consent, EmailClaim, GatewayChoice, HookPlacement, Issuer,
-    IssuerKind, Mistake, Mistakes, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
+    Access, Adopt, Answers, Application, Certificate, Consent, DnsZone, EmailClaim, GatewayChoice, HookPlacement,
+    Issuer, IssuerKind, Mistake, Mistakes, NewIssuer, PasswordSource, Proxy, Redis, RedisAddress, Registration,
+    Sessions, Workload,
     checks::{self, Replicas},
     document::{self, Content, Place},
     keys,
-    names::{AppName, DisplayName, DnsName, Hostname, SecretName, ServiceName, Unusable},
+    names::{AppName, DisplayName, DnsName, Hostname, SecretName, ServiceName, Unusable, ZoneName},
     reader::{Noted, Reader, Spot},
     spelling::quoted,
 };
@@ -199,31 +200,48 @@ fn access(reader: &mut Reader) -> Result<Access, Noted> {
     })
 }
 
+/// The three ways to a certificate, of which one is chosen.
+const ISSUER: &str = "certificate.issuer";
+const NEW_ISSUER: &str = "certificate.newIssuer";
+const SECRET: &str = "certificate.secretName";
+
 fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, Noted> {
-    const SECRET: &str = "certificate.secretName";
-    let issuer = reader.section("certificate.issuer");
-    match (issuer, reader.place(SECRET)) {
-        (Some(_), None) => issued(reader, host),
-        (None, Some(_)) => existing_certificate(reader),
-        (Some(issuer), Some(secret)) => {
+    let ways =
+        [(ISSUER, reader.section(ISSUER)), (NEW_ISSUER, reader.section(NEW_ISSUER)), (SECRET, reader.place(SECRET))];
+    let chosen: Vec<(&str, Place)> = ways.into_iter().filter_map(|(key, place)| Some((key, place?))).collect();
+    match chosen.as_slice() {
+        [(ISSUER, _)] => issued(reader, host),
+        [(NEW_ISSUER, _)] => newly_issued(reader, host),
+        [_] => existing_certificate(reader),
+        [] if ways.iter().any(|(key, _)| reader.is_wrong(key)) => Err(Noted),
+        [] => {
             let reason = Unusable {
-                wrong: "has both `issuer` and `secretName`".to_owned(),
-                right: "keep `issuer` to have the certificate made, or `secretName` if it is there already".to_owned(),
-            };
-            let both = reader.note(issuer.max(secret), "certificate", reason);
-            let _their_own_mistakes = (issued(reader, host), reader.required::<SecretName>(SECRET));
-            Err(both)
-        }
-        (None, None) if reader.is_wrong("certificate.issuer") || reader.is_wrong(SECRET) => Err(Noted),
-        (None, None) => {
-            let reason = Unusable {
-                wrong: "has neither `issuer` nor `secretName`".to_owned(),
-                right: "add `issuer: {name: letsencrypt-production}` to have it made, or `secretName: wildcard-tls` if it is there \
-                        already"
+                wrong: "has none of `issuer`, `newIssuer` and `secretName`".to_owned(),
+                right: "add `issuer: {name: letsencrypt-production}` to have it made, `newIssuer` to have an issuer for Azure DNS \
+                        made too, or `secretName: wildcard-tls` if it is there already"
                     .to_owned(),
             };
             let place = reader.section("certificate").unwrap_or(Place::START);
             Err(reader.note(place, "certificate", reason))
+        }
+        several => {
+            let named: Vec<String> = several.iter().map(|(key, _)| format!("`{}`", keys::last_part(key))).collect();
+            let reason = Unusable {
+                wrong: format!("has {}", named.join(" and ")),
+                right: "keep `issuer` to have the certificate made, `newIssuer` to have an issuer for Azure DNS made too, or \
+                        `secretName` if it is there already"
+                    .to_owned(),
+            };
+            let last = several.iter().map(|(_, place)| *place).max().unwrap_or(Place::START);
+            let both = reader.note(last, "certificate", reason);
+            for (key, _) in several {
+                let _its_own_mistakes = match *key {
+                    ISSUER => issued(reader, host).map(drop),
+                    NEW_ISSUER => newly_issued(reader, host).map(drop),
+                    _ => reader.required::<SecretName>(SECRET).map(drop),
+                };
+            }
+            Err(both)
         }
     }
 }
@@ -231,7 +249,7 @@ fn certificate(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certifica
 /// Its names are on it already.
 fn existing_certificate(reader: &mut Reader) -> Result<Certificate, Noted> {
     const NAMES: &str = "certificate.names";
-    let secret = reader.required("certificate.secretName");
+    let secret = reader.required(SECRET);
     if let Some(place) = reader.place(NAMES) {
         let reason = Unusable {
             wrong: "says which names a certificate gets, and the one of `secretName` has its names already".to_owned(),
@@ -247,6 +265,33 @@ fn issued(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, N
     let name = reader.required("certificate.issuer.name");
     let names = certificate_names(reader, host);
     Ok(Certificate::Issued { issuer: Issuer { kind: kind?, name: name?.value }, names: names? })
+}
+
+fn newly_issued(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certificate, Noted> {
+    let server = reader.or("certificate.newIssuer.server", keys::DEFAULT_ACME_SERVER);
+    let email = reader.optional("certificate.newIssuer.email");
+    let client_id = reader.required("certificate.newIssuer.clientId");
+    let subscription = reader.required("certificate.newIssuer.zone.subscription");
+    let resource_group = reader.required("certificate.newIssuer.zone.resourceGroup");
+    let zone = reader.required::<ZoneName>("certificate.newIssuer.zone.name");
+    let names = certificate_names(reader, host);
+    let (zone, names) = (zone?, names?);
+    if let Err(reason) = checks::zone_holds(&zone.value, &names) {
+        return Err(reader.note(zone.place, "certificate.newIssuer.zone.name", reason));
+    }
+    Ok(Certificate::NewlyIssued {
+        issuer: NewIssuer {
+            server: server?.value,
+            email: email?,
+            zone: DnsZone {
+                subscription: subscription?.value,
+                resource_group: resource_group?.value,
+                name: zone.value,
+            },
+            client_id: client_id?.value,
+        },
+        names,
+    })
 }
 
 fn certificate_names(reader: &mut Reader, host: Option<&Hostname>) -> Result<Vec<DnsName>, Noted> {

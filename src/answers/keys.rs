@@ -49,6 +49,7 @@ pub(super) const DEFAULT_SERVICE_PORT: &str = "80";
 pub(super) const DEFAULT_REPLICAS: &str = "1";
 pub(super) const DEFAULT_SCOPE: &str = "user_impersonation";
 pub(super) const DEFAULT_SECRET_LIFETIME: &str = "180d";
+pub(super) const DEFAULT_ACME_SERVER: &str = "letsencrypt-production";
 pub(super) const DEFAULT_SESSIONS_IMAGE: &str = "docker.io/valkey/valkey:8.1";
 pub(super) const DEFAULT_PASSWORD_KEY: &str = "password";
 pub(super) const DEFAULT_PROXY_IMAGE: &str = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.3";
@@ -219,7 +220,7 @@ pub const KEYS: &[Key] = &[
     ),
     section(
         "certificate.issuer",
-        Absence::Means("there is a `secretName`"),
+        Absence::Means("there is a `newIssuer` or a `secretName`"),
         "Have it made and renewed: the cert-manager issuer that signs it.",
     ),
     Key {
@@ -230,6 +231,41 @@ pub const KEYS: &[Key] = &[
         meaning: "`ClusterIssuer` serves every namespace; an `Issuer` must be in the gateway's namespace.",
     },
     text("certificate.issuer.name", Absence::Refused, "letsencrypt-production", "Its name."),
+    section(
+        "certificate.newIssuer",
+        Absence::Means("there is an `issuer` or a `secretName`"),
+        "Or have the issuer made too: a ClusterIssuer that proves the names in a zone of Azure DNS, and the role on that zone which \
+         cert-manager's identity needs for it.",
+    ),
+    text(
+        "certificate.newIssuer.server",
+        Absence::Means(DEFAULT_ACME_SERVER),
+        DEFAULT_ACME_SERVER,
+        "Who signs: `letsencrypt-production`, `letsencrypt-staging` to try things out (browsers do not trust it), or the https URL of \
+         another ACME server's directory.",
+    ),
+    text(
+        "certificate.newIssuer.email",
+        Absence::Means("the server has nobody to write to"),
+        "platform@contoso.com",
+        "Whom the server may write to about its account.",
+    ),
+    text(
+        "certificate.newIssuer.clientId",
+        Absence::Refused,
+        "66666666-7777-8888-9999-00000000000d",
+        "The client id of the managed identity (or application) that cert-manager's pods have through workload identity, or that the \
+         cluster's nodes have. No secret is needed.",
+    ),
+    section("certificate.newIssuer.zone", Absence::Refused, "The public zone of Azure DNS that all the names are in."),
+    text(
+        "certificate.newIssuer.zone.subscription",
+        Absence::Refused,
+        "c0470505-0000-4000-8000-0000000005ab",
+        "The id of the subscription it is in.",
+    ),
+    text("certificate.newIssuer.zone.resourceGroup", Absence::Refused, "dns", "The resource group it is in."),
+    text("certificate.newIssuer.zone.name", Absence::Refused, "cluster.example.com", "Its name."),
     Key {
         path: "certificate.names",
         shape: Shape::List,
@@ -240,7 +276,7 @@ pub const KEYS: &[Key] = &[
     },
     text(
         "certificate.secretName",
-        Absence::Means("there is an `issuer`"),
+        Absence::Means("there is an `issuer` or a `newIssuer`"),
         "wildcard-tls",
         "Or use one that is there already: the Secret of type `kubernetes.io/tls` in the gateway's namespace. Whoever put it \
          there renews it; its names must cover the host.",
@@ -399,9 +435,15 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     ),
     not_built("access.publicPaths", "paths without sign-in", "every path of the host needs sign-in"),
     not_built(
-        "certificate.newIssuer",
-        "making an issuer",
-        "name a cert-manager issuer in `certificate.issuer`, or a TLS secret in `certificate.secretName`, that is there already",
+        "certificate.newIssuer.clientSecret",
+        "an identity with a client secret for Azure DNS",
+        "give cert-manager a managed identity (workload identity), or make the issuer yourself and name it in \
+         `certificate.issuer`",
+    ),
+    not_built(
+        "certificate.newIssuer.solver",
+        "proving names elsewhere than in Azure DNS",
+        "make the issuer yourself and name it in `certificate.issuer`",
     ),
     not_built(
         "certificate.issuer.group",
@@ -476,6 +518,14 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("issuerref", "certificate.issuer"),
     ("clusterissuer", "certificate.issuer.name"),
     ("dnsnames", "certificate.names"),
+    ("acme", "certificate.newIssuer"),
+    ("azuredns", "certificate.newIssuer"),
+    ("directory", "certificate.newIssuer.server"),
+    ("identity", "certificate.newIssuer.clientId"),
+    ("managedidentity", "certificate.newIssuer.clientId"),
+    ("hostedzone", "certificate.newIssuer.zone"),
+    ("subscriptionid", "certificate.newIssuer.zone.subscription"),
+    ("group", "certificate.newIssuer.zone.resourceGroup"),
     ("existing", "certificate.secretName"),
     ("tlssecret", "certificate.secretName"),
     ("credentialname", "certificate.secretName"),

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here is a secret, and nothing in here was discovered: that is [`crate::facts`].
 
+mod azure;
 mod checks;
 mod differences;
 mod document;
@@ -22,8 +23,9 @@ pub use mistakes::{Mistake, Mistakes};
 pub use redis::RedisAddress;
 
 use names::{
-    AppName, ClientId, DisplayName, DnsName, EmailDomain, Hostname, ImageReference, IssuerName, Lifetime, Namespace,
-    Port, RedisUser, ScopeName, SecretKey, SecretName, ServiceName, TenantId,
+    AcmeServer, AppName, ClientId, DisplayName, DnsName, EmailAddress, EmailDomain, Hostname, ImageReference,
+    IssuerName, Lifetime, Namespace, Port, RedisUser, ResourceGroup, ScopeName, SecretKey, SecretName, ServiceName,
+    SubscriptionId, TenantId, ZoneName,
 };
 
 /// Every decision that one installation rests on.
@@ -150,6 +152,13 @@ pub enum Certificate {
         /// The names on it; never empty, and one of them covers the application's host.
         names: Vec<DnsName>,
     },
+    /// cert-manager makes and renews it, and its issuer is made too.
+    NewlyIssued {
+        /// Who signs it.
+        issuer: NewIssuer,
+        /// The names on it; never empty, one of them covers the application's host, and all are within the issuer's zone.
+        names: Vec<DnsName>,
+    },
     /// Somebody else keeps it there.
     Existing {
         /// The name of its Secret, of type `kubernetes.io/tls`.
@@ -158,10 +167,26 @@ pub enum Certificate {
 }
 
 impl Certificate {
-    /// The issuer, where cert-manager makes it.
+    /// The issuer, where it is there already.
     pub fn issuer(&self) -> Option<&Issuer> {
         match self {
             Self::Issued { issuer, .. } => Some(issuer),
+            Self::NewlyIssued { .. } | Self::Existing { .. } => None,
+        }
+    }
+
+    /// The issuer, where it is to be made.
+    pub fn new_issuer(&self) -> Option<&NewIssuer> {
+        match self {
+            Self::NewlyIssued { issuer, .. } => Some(issuer),
+            Self::Issued { .. } | Self::Existing { .. } => None,
+        }
+    }
+
+    /// The names on it, where cert-manager makes it.
+    pub fn issued_names(&self) -> Option<&[DnsName]> {
+        match self {
+            Self::Issued { names, .. } | Self::NewlyIssued { names, .. } => Some(names),
             Self::Existing { .. } => None,
         }
     }
@@ -169,10 +194,36 @@ impl Certificate {
     /// The Secret's name, where it is there already.
     pub fn existing_secret(&self) -> Option<&SecretName> {
         match self {
-            Self::Issued { .. } => None,
+            Self::Issued { .. } | Self::NewlyIssued { .. } => None,
             Self::Existing { secret } => Some(secret),
         }
     }
+}
+
+/// An issuer that is made: an ACME server that has the names proven in a zone of Azure DNS (domain.md 5.4).
+///
+/// cert-manager's own identity writes the proof, so there is no secret in it and none to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewIssuer {
+    /// Who signs.
+    pub server: AcmeServer,
+    /// Whom the server may write to about its account.
+    pub email: Option<EmailAddress>,
+    /// The zone that the names are in.
+    pub zone: DnsZone,
+    /// The identity of cert-manager's pods that writes into the zone, by its client id.
+    pub client_id: ClientId,
+}
+
+/// A public zone of Azure DNS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsZone {
+    /// The subscription it is in.
+    pub subscription: SubscriptionId,
+    /// The resource group it is in.
+    pub resource_group: ResourceGroup,
+    /// Its name: the domain it answers for.
+    pub name: ZoneName,
 }
 
 /// A cert-manager issuer.

@@ -1,6 +1,6 @@
 //! The names, ports and durations that answers are made of. Each can only be built from text that is right.
 
-use super::spelling;
+use super::{azure, spelling};
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
 /// Why a text is not what it should be. Neither part starts with a capital or ends with a stop.
@@ -103,6 +103,26 @@ text_type!(
     /// An application's client id in Entra: a GUID, in lower case with hyphens.
     ClientId, spelling::client_id
 );
+text_type!(
+    /// An Azure subscription: a GUID, in lower case with hyphens.
+    SubscriptionId, azure::subscription
+);
+text_type!(
+    /// An Azure resource group: 1 to 90 letters, digits, `_`, `-`, dots and brackets, no dot at the end.
+    ResourceGroup, azure::resource_group
+);
+text_type!(
+    /// A zone of Azure DNS: the domain it answers for, in lower case.
+    ZoneName, azure::zone_name
+);
+text_type!(
+    /// An ACME server: one of Let's Encrypt by its name, or the URL of a directory.
+    AcmeServer, azure::acme_server
+);
+text_type!(
+    /// An email address.
+    EmailAddress, azure::email_address
+);
 
 /// An application's name reads well wherever a name for people is asked for.
 impl From<&AppName> for DisplayName {
@@ -133,6 +153,26 @@ impl DnsName {
     /// Whether this is a wildcard.
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
+    }
+}
+
+impl ZoneName {
+    /// Whether records of `name` are in this zone, as far as its name tells: a deeper zone may have been delegated.
+    pub fn holds(&self, name: &DnsName) -> bool {
+        let bare = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
+        bare == self.0 || bare.strip_suffix(self.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+impl AcmeServer {
+    /// The URL of its directory.
+    pub fn url(&self) -> &str {
+        azure::LETS_ENCRYPT.iter().find(|(name, _)| *name == self.0).map_or(&self.0, |(_, url)| url)
+    }
+
+    /// Whether browsers do not trust what it signs: Let's Encrypt's server for trying out.
+    pub fn is_for_trying_out(&self) -> bool {
+        self.url() == azure::STAGING_URL
     }
 }
 

@@ -224,6 +224,14 @@ pub(super) fn hostname(text: &str) -> Verdict {
     full_name(text, HOST_MAX, HOST_EXAMPLE)
 }
 
+/// A zone of DNS.
+pub(super) fn zone(text: &str) -> Verdict {
+    if text.starts_with("*.") {
+        return unusable(format!("{} is a wildcard, and no zone", quoted(text)), "write it without the `*.`");
+    }
+    full_name(text, DNS_NAME_MAX, "cluster.example.com")
+}
+
 /// A name on a certificate.
 pub(super) fn dns_name(text: &str) -> Verdict {
     let Some(parent) = text.strip_prefix("*.") else {
@@ -335,7 +343,7 @@ pub(super) fn tenant(text: &str) -> Verdict {
     })
 }
 
-fn plain_guid(text: &str, id: uuid::Uuid) -> Verdict {
+pub(super) fn plain_guid(text: &str, id: uuid::Uuid) -> Verdict {
     let plain = id.hyphenated().to_string();
     if text != plain {
         return unusable(

@@ -65,6 +65,17 @@ pub(crate) fn entries(answers: &Answers) -> Vec<(&'static str, Value)> {
             ("certificate.issuer.name", text(&issuer.name)),
             ("certificate.names", Value::List(names.iter().map(ToString::to_string).collect())),
         ]),
+        Certificate::NewlyIssued { issuer, names } => {
+            entries.push(("certificate.newIssuer.server", text(&issuer.server)));
+            entries.extend(issuer.email.as_ref().map(|email| ("certificate.newIssuer.email", text(email))));
+            entries.extend([
+                ("certificate.newIssuer.clientId", text(&issuer.client_id)),
+                ("certificate.newIssuer.zone.subscription", text(&issuer.zone.subscription)),
+                ("certificate.newIssuer.zone.resourceGroup", text(&issuer.zone.resource_group)),
+                ("certificate.newIssuer.zone.name", text(&issuer.zone.name)),
+                ("certificate.names", Value::List(names.iter().map(ToString::to_string).collect())),
+            ]);
+        }
         Certificate::Existing { secret } => entries.push(("certificate.secretName", text(secret))),
     }
     match sessions {

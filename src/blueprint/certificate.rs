@@ -5,7 +5,7 @@ use super::{
     object::{Part, Wave},
 };
 use crate::{
-    answers::{Answers, Certificate, names::DnsName},
+    answers::{Answers, Certificate, IssuerKind, names::DnsName},
     facts::TlsSecretFacts,
 };
 use serde::Serialize;
@@ -46,16 +46,18 @@ struct PrivateKey {
 
 /// Nothing, where the certificate is there already: whoever keeps it there renews it.
 pub(super) fn part(context: &Context<'_>) -> Option<Part> {
-    let Certificate::Issued { issuer, names } = &context.answers.certificate else { return None };
+    let (issuer_ref, names) = match &context.answers.certificate {
+        Certificate::Issued { issuer, names } => (reference(issuer.kind, issuer.name.as_str()), names),
+        Certificate::NewlyIssued { names, .. } => {
+            (reference(IssuerKind::ClusterIssuer, super::issuer::name(context)), names)
+        }
+        Certificate::Existing { .. } => return None,
+    };
     let spec = CertificateSpec {
         secret_name: secret_name(context).to_owned(),
         secret_template: SecretTemplate { labels: context.labels("certificate") },
         dns_names: names.iter().map(ToString::to_string).collect(),
-        issuer_ref: IssuerReference {
-            group: "cert-manager.io",
-            kind: issuer.kind.as_str(),
-            name: issuer.name.to_string(),
-        },
+        issuer_ref,
         private_key: PrivateKey { rotation_policy: "Always" },
     };
     let gateway_namespace = &context.facts.cluster.gateway.namespace;
@@ -71,6 +73,10 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
     ))
 }
 
+fn reference(kind: IssuerKind, name: &str) -> IssuerReference {
+    IssuerReference { group: "cert-manager.io", kind: kind.as_str(), name: name.to_owned() }
+}
+
 /// The Secret with the certificate, in the gateway's namespace.
 pub(super) fn secret_name<'a>(context: &'a Context<'_>) -> &'a str {
     context.answers.certificate.existing_secret().map_or(&context.names.shared, |secret| secret.as_str())
@@ -84,7 +90,7 @@ pub fn issued_secret_name(answers: &Answers) -> String {
 /// The names on the certificate, as far as one can be a host's.
 pub(super) fn names(context: &Context<'_>) -> Vec<DnsName> {
     match (&context.answers.certificate, &context.facts.cluster.tls_secret) {
-        (Certificate::Issued { names, .. }, _) => names.clone(),
+        (Certificate::Issued { names, .. } | Certificate::NewlyIssued { names, .. }, _) => names.clone(),
         (Certificate::Existing { .. }, Some(TlsSecretFacts::Readable(certificate))) => {
             certificate.names.iter().filter_map(|name| name.parse().ok()).collect()
         }

@@ -76,6 +76,7 @@ pub(super) struct ApiVersions {
     pub(super) service_entry: String,
     pub(super) envoy_filter: String,
     pub(super) certificate: String,
+    pub(super) cluster_issuer: String,
 }
 
 impl ApiVersions {
@@ -96,7 +97,8 @@ impl ApiVersions {
             virtual_service: version(NETWORKING, "VirtualService", true),
             service_entry: version(NETWORKING, "ServiceEntry", super::egress::is_needed(facts)),
             envoy_filter: version(NETWORKING, "EnvoyFilter", answers.hook == HookPlacement::Gateway),
-            certificate: version("cert-manager.io", "Certificate", answers.certificate.issuer().is_some()),
+            certificate: version("cert-manager.io", "Certificate", answers.certificate.issued_names().is_some()),
+            cluster_issuer: version("cert-manager.io", "ClusterIssuer", answers.certificate.new_issuer().is_some()),
         }
     }
 }

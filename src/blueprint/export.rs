@@ -1,6 +1,6 @@
 //! The parts as files that `kubectl apply --server-side -R -f DIR` takes, each with its why.
 
-use super::object::{GrantResource, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue};
+use super::object::{GrantResource, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue, ZoneRole};
 use crate::answers::{Adopt, Consent};
 use std::fmt::Write as _;
 
@@ -33,6 +33,11 @@ pub fn document(part: &Part) -> String {
     match &part.body {
         PartBody::Manifest(manifest) => text.push_str(&manifest_document(manifest)),
         PartBody::MeshProvider(provider) => text.push_str(&provider_document(provider)),
+        PartBody::ZoneRole(role) => {
+            for (key, value) in zone_role_lines(role) {
+                let _infallible = writeln!(text, "{key}: {value}");
+            }
+        }
         PartBody::Registration(step) => {
             for (key, value) in registration_lines(step) {
                 let _infallible = writeln!(text, "{key}: {value}");
@@ -49,7 +54,7 @@ fn file_stem(part: &Part) -> String {
             format!("{}-{}", text("/kind").to_lowercase(), text("/metadata/name"))
         }
         PartBody::MeshProvider(_) => "mesh-provider".to_owned(),
-        PartBody::Registration(_) => part.id.0.replace('/', "-"),
+        PartBody::Registration(_) | PartBody::ZoneRole(_) => part.id.0.replace('/', "-"),
     }
 }
 
@@ -131,6 +136,18 @@ pub fn registration_lines(step: &RegistrationPart) -> Vec<(&'static str, String)
             vec![("displayName", display_name.clone()), ("lifetime", lifetime.to_string())]
         }
     }
+}
+
+/// What a role on a zone is about, as lines of a key and a value.
+fn zone_role_lines(role: &ZoneRole) -> Vec<(&'static str, String)> {
+    vec![
+        ("role", "DNS Zone Contributor".to_owned()),
+        ("identity", role.client_id.to_string()),
+        ("zone", role.zone.name.to_string()),
+        ("resourceGroup", role.zone.resource_group.to_string()),
+        ("subscription", role.zone.subscription.to_string()),
+        ("description", role.description.clone()),
+    ]
 }
 
 /// What is there already is kept, and these lines are added to it.

@@ -446,6 +446,8 @@ fn selects_our_own_pods(context: &Context<'_>, service: &ServiceFacts) -> bool {
 fn find_in_certificate(context: &Context<'_>, reasons: &mut Vec<Reason>) {
     match &context.answers.certificate {
         Certificate::Issued { issuer, names } => find_in_issuer(context, issuer, names, reasons),
+        // It is made, and its zone holds every name.
+        Certificate::NewlyIssued { .. } => {}
         Certificate::Existing { secret } => reasons.extend(find_in_tls_secret(context, secret.as_str())),
     }
 }

@@ -12,6 +12,7 @@ mod hook;
 mod identity_headers;
 mod impossible;
 mod isolation;
+mod issuer;
 mod istio;
 mod locks;
 mod namespace;
@@ -30,7 +31,8 @@ pub use impossible::{Impossible, LockPlace, Reason};
 pub use locks::{Locks, Scripts, locks};
 pub use namespace::{RECORD_KEY, record_name};
 pub use object::{
-    Existing, GrantResource, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart, SecretValue, Wave,
+    Existing, GrantResource, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart, SecretValue,
+    Wave, ZoneRole,
 };
 pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY};
 
@@ -53,6 +55,7 @@ pub fn blueprint(answers: &Answers, facts: &Facts, existing: &Existing) -> Resul
     let context = Context::new(answers, facts, existing)?;
     let mut parts = namespace::parts(&context);
     parts.extend(registration::parts(&context));
+    parts.extend(issuer::parts(&context));
     parts.extend(certificate::part(&context));
     parts.extend(egress::parts(&context));
     parts.extend(isolation::parts(&context));

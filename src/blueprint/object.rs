@@ -1,7 +1,10 @@
 //! What a blueprint is made of.
 
 use crate::{
-    answers::{Adopt, Consent, names::Lifetime},
+    answers::{
+        Adopt, Consent, DnsZone,
+        names::{ClientId, Lifetime},
+    },
     secret::Fingerprint,
 };
 use std::collections::BTreeMap;
@@ -38,6 +41,8 @@ pub enum Wave {
     Ground,
     /// The registration in Entra.
     Registration,
+    /// An issuer that is made too, and the role that it rests on: before the certificate that it is to sign.
+    Issuer,
     /// The certificate, the mesh's provider entry, the way out to sign-in, secrets, service accounts.
     Foundation,
     /// The session store.
@@ -70,7 +75,7 @@ impl Part {
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.body {
             PartBody::Manifest(manifest) => Some(manifest),
-            PartBody::Registration(_) | PartBody::MeshProvider(_) => None,
+            PartBody::Registration(_) | PartBody::MeshProvider(_) | PartBody::ZoneRole(_) => None,
         }
     }
 }
@@ -84,6 +89,19 @@ pub enum PartBody {
     Manifest(Manifest),
     /// Our entry in the mesh configuration, which is somebody else's.
     MeshProvider(MeshProvider),
+    /// A role on a zone of Azure DNS.
+    ZoneRole(ZoneRole),
+}
+
+/// The role on one zone that lets an identity write the records that prove names (domain.md 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneRole {
+    /// The zone.
+    pub zone: DnsZone,
+    /// The identity's client id.
+    pub client_id: ClientId,
+    /// What people see beside the assignment: whose it is.
+    pub description: String,
 }
 
 /// The steps of a registration (domain.md 1.1), in order.

@@ -6,7 +6,7 @@ use super::{
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
     fill_in, mesh,
     plan::{Plan, Step},
-    problem, proof, registration, try_it,
+    problem, proof, registration, try_it, zone_role,
 };
 use crate::{
     blueprint::{self, Manifest, PartBody, PartId, SecretValue, Wave},
@@ -21,9 +21,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Every wave, in order.
-const WAVES: [Wave; 8] = [
+const WAVES: [Wave; 9] = [
     Wave::Ground,
     Wave::Registration,
+    Wave::Issuer,
     Wave::Foundation,
     Wave::SessionStore,
     Wave::Proxy,
@@ -59,6 +60,10 @@ pub(super) struct Run<'a> {
     /// What was really done, by part.
     pub(super) done: HashMap<PartId, Action>,
     pub(super) handed_over: bool,
+    /// Whether the certificate waits for a role that somebody else has to give.
+    pub(super) zone_role_is_handed_over: bool,
+    /// That certificate, once it is written.
+    certificate_on_hold: Option<(Step, Action)>,
     /// Written before their wave, and how: the Secret that holds the client secret.
     pub(super) written_early: HashMap<PartId, Action>,
     /// Whether the registration is as it should be, so that every Secret has its last value.
@@ -80,12 +85,16 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl In
         last: None,
         done: HashMap::new(),
         handed_over: false,
+        zone_role_is_handed_over: false,
+        certificate_on_hold: None,
         written_early: HashMap::new(),
         registered: false,
         waiting: BTreeMap::new(),
     };
     let ended = run.waves().await;
-    let is_open = ended.is_ok() && try_it::after(&run).await;
+    let is_served = run.certificate_on_hold.is_none();
+    let is_open = ended.is_ok() && is_served && try_it::after(&run).await;
+    let address = is_served.then(|| format!("https://{address}/"));
     let counts = Counts::of(run.done.values().copied());
     let outcome = match ended {
         Ok(()) if is_open => Outcome::Failed,
@@ -97,7 +106,7 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl In
         Err(Stop::Failed(_)) => Outcome::Failed,
     };
     let elapsed_ms = milliseconds(started.elapsed());
-    run.events.tell(Event::Finished { outcome, counts, address: Some(format!("https://{address}/")), elapsed_ms });
+    run.events.tell(Event::Finished { outcome, counts, address, elapsed_ms });
     outcome
 }
 
@@ -113,6 +122,16 @@ impl Run<'_> {
                     self.make_values(|_| true)?;
                     self.registered = true;
                 }
+                Wave::Issuer => {
+                    self.draw_again()?;
+                    zone_role::apply(self).await?;
+                    if self.has_changes(wave) {
+                        self.between_steps().await?;
+                    }
+                    self.write(wave).await?;
+                }
+                // What needs a certificate that cannot come yet is left to the next run; everything else is there.
+                Wave::Routes if !self.has_its_certificate().await? => return Ok(()),
                 Wave::Routes => {
                     self.draw_again()?;
                     // Not between the proof and the routes that rest on it: it is as good as it is fresh.
@@ -252,7 +271,7 @@ impl Run<'_> {
         let mut writes = Vec::new();
         for step in steps {
             match &step.part.body {
-                PartBody::Registration(_) => {}
+                PartBody::Registration(_) | PartBody::ZoneRole(_) => {}
                 PartBody::MeshProvider(provider) => writes.push((step.clone(), Sent::MeshProvider(provider.clone()))),
                 PartBody::Manifest(manifest) => {
                     let object =
@@ -292,6 +311,10 @@ impl Run<'_> {
             return;
         };
         self.did(&step, action);
+        if self.zone_role_is_handed_over && step.is("Certificate") {
+            self.certificate_on_hold = Some((step, action));
+            return;
+        }
         let (cluster, events) = (self.target.cluster.clone(), self.events.clone());
         let (cancel, pause) = (self.cancel.clone(), self.pause.clone());
         self.waiting.entry(gate).or_default().spawn(async move {
@@ -313,6 +336,31 @@ impl Run<'_> {
             };
             Pending { part, result }
         });
+    }
+
+    /// Whether the certificate is there, where it rests on a role that somebody else has to give: it may have been given without our
+    /// being able to see it. Anything else has been waited for.
+    async fn has_its_certificate(&mut self) -> Result<bool, Stop> {
+        let Some((step, action)) = self.certificate_on_hold.clone() else { return Ok(true) };
+        let Some(Ok(reference)) = step.manifest().map(|manifest| ObjectRef::of(&manifest.object)) else {
+            return Ok(true);
+        };
+        let (started, budget) = (Instant::now(), budget::ONE_LOOK);
+        match self.target.cluster.wait_ready(&reference, budget, &self.cancel, &|_| ()).await {
+            Ok(()) => {
+                self.certificate_on_hold = None;
+                tell_ready(&self.events, &step, action, Some("ready".to_owned()), started);
+                Ok(true)
+            }
+            Err(WaitError::TimedOut { .. } | WaitError::Terminal { .. }) => {
+                let reason =
+                    "the role on the DNS zone that it needs is handed over; run again once it is given".to_owned();
+                self.events.waiting(&step.part.id, &step.title, reason, started, budget);
+                Ok(false)
+            }
+            Err(error) => Err(problem::wait(&step.title, "ready", &error)
+                .map_or(Stop::Interrupted, |problem| self.fail(&step, problem))),
+        }
     }
 
     /// Waits for every effect that `wave` needs.

@@ -8,8 +8,12 @@ use std::time::Duration;
 pub(super) const ENTRA: Duration = Duration::from_secs(10 * 60);
 /// A pod has to be scheduled, its image pulled and its probes answered.
 const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
+/// An account at the ACME server is one request or two; cert-manager tries again when one fails.
+const ISSUER: Duration = Duration::from_secs(3 * 60);
 /// A DNS-01 challenge waits for the zone to be seen everywhere (domain.md 5.6).
 const CERTIFICATE: Duration = Duration::from_secs(15 * 60);
+/// For one look at what cannot be waited for.
+pub(super) const ONE_LOOK: Duration = Duration::from_secs(5);
 /// The garbage collector takes dependants away first; a large Deployment's pods have their own time to end.
 pub(super) const DELETION: Duration = Duration::from_secs(2 * 60);
 /// istiod sends a change to proxies within seconds; a large mesh takes longer.
@@ -26,6 +30,7 @@ pub(super) const TRY_ROUTE: Duration = Duration::from_secs(15);
 /// its own effect.
 pub(super) fn effect(manifest: &Manifest, wave: Wave) -> Option<(Wave, Duration)> {
     match manifest.object.get("kind").and_then(Value::as_str)? {
+        "ClusterIssuer" => Some((Wave::Foundation, ISSUER)),
         "Certificate" => Some((Wave::Routes, CERTIFICATE)),
         "Deployment" => {
             let gate = match wave {

@@ -8,6 +8,7 @@ pub(super) fn is_what_was_shown(shown: &Part, now: &Part) -> bool {
     shown.wave == now.wave
         && match (&shown.body, &now.body) {
             (PartBody::Registration(shown), PartBody::Registration(now)) => shown == now,
+            (PartBody::ZoneRole(shown), PartBody::ZoneRole(now)) => shown == now,
             (PartBody::Manifest(shown), PartBody::Manifest(now)) => {
                 shown.secrets == now.secrets && value_is(&shown.object, &now.object)
             }

@@ -42,6 +42,9 @@ const BESIDE_THE_GATEWAY: [(&str, &str); 5] = [
     ("security.istio.io", "RequestAuthentication"),
 ];
 
+/// The kinds that an installation can have in no namespace.
+const IN_THE_WHOLE_CLUSTER: [(&str, &str); 1] = [("cert-manager.io", "ClusterIssuer")];
+
 /// How many lists are asked for at once.
 const LISTS_AT_ONCE: usize = 8;
 
@@ -57,17 +60,18 @@ pub(super) async fn find(
     let namespace = answers.application.namespace.as_str();
     let labels =
         format!("{INSTALLATION_LABEL}={},{INSTALLATION_NAMESPACE_LABEL}={namespace}", answers.application.name);
-    let mut places: BTreeSet<(&str, &str, &str)> = BESIDE_THE_GATEWAY
+    let mut places: BTreeSet<(Option<&str>, &str, &str)> = BESIDE_THE_GATEWAY
         .iter()
-        .map(|(group, kind)| (facts.cluster.gateway.namespace.as_str(), *group, *kind))
+        .map(|(group, kind)| (Some(facts.cluster.gateway.namespace.as_str()), *group, *kind))
         .collect();
+    places.extend(IN_THE_WHOLE_CLUSTER.iter().map(|(group, kind)| (None, *group, *kind)));
     if facts.cluster.application.namespace != NamespaceFacts::Absent {
-        places.extend(BESIDE_THE_APPLICATION.iter().map(|(group, kind)| (namespace, *group, *kind)));
+        places.extend(BESIDE_THE_APPLICATION.iter().map(|(group, kind)| (Some(namespace), *group, *kind)));
     }
     let lists = places.into_iter().filter_map(|(namespace, group, kind)| {
         let version = facts.cluster.served.version(group, kind)?;
         let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        let selection = Selection::in_namespace(namespace).with_labels(labels.clone());
+        let selection = namespace.map_or_else(Selection::default, Selection::in_namespace).with_labels(labels.clone());
         Some(async move { (kind, target.cluster.list(&api_version, kind, &selection).await) })
     });
     let found: Vec<Vec<Value>> = stream::iter(lists)

@@ -5,6 +5,7 @@ use super::{
     event::{Event, Events, Problem},
     problem, registration,
     secrets::Vault,
+    zone_role,
 };
 use crate::{
     answers::{Answers, Redis, Workload, file},
@@ -22,6 +23,8 @@ pub struct Seen {
     pub existing: Existing,
     /// The registration as it is live.
     pub(super) registration: registration::Live,
+    /// The role that a new issuer rests on, as it is live.
+    pub(super) zone_role: zone_role::Live,
     /// The values of our Secrets.
     pub(super) vault: Vault,
     /// Where the client secret is kept: the Secret's name and the key in it.
@@ -51,8 +54,11 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         secret_fingerprints: std::collections::BTreeMap::new(),
     };
     let parts = blueprint::blueprint(answers, &facts, &unknown).map_err(|reasons| problem::impossible(&reasons))?;
-    let (registration, stored) =
-        tokio::try_join!(registration::read(target, &parts), read_secrets(target, answers, &parts))?;
+    let (registration, stored, zone_role) = tokio::try_join!(
+        registration::read(target, &parts),
+        read_secrets(target, answers, &parts),
+        zone_role::look(target, &parts)
+    )?;
     let StoredSecrets { vault, client_secret_at } = stored;
     let registered = registration.application().map_or(unknown.registered, |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
@@ -63,7 +69,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         secret_fingerprints.remove(&client_secret_at.0);
     }
     let existing = Existing { registered, secret_fingerprints };
-    Ok(Seen { facts, existing, registration, vault, client_secret_at })
+    Ok(Seen { facts, existing, registration, zone_role, vault, client_secret_at })
 }
 
 /// A certificate that is there already, for a person.

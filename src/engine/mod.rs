@@ -27,6 +27,7 @@ mod rights;
 mod secrets;
 mod title;
 mod try_it;
+mod zone_role;
 
 pub use apply::apply;
 pub use blame::answer_behind;

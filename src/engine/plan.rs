@@ -88,7 +88,7 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
     let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)
         .map_err(|impossible| problem::impossible(&impossible))?;
     events.tell(super::event::Event::Looking { at: format!("what is live of {} objects", parts.len()) });
-    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, &seen, part)))
+    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, &seen, &parts, part)))
         .buffered(LOOKS_AT_ONCE)
         .collect::<Vec<_>>()
         .await
@@ -99,29 +99,44 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
     Ok(Plan { answers: answers.clone(), seen, steps })
 }
 
-async fn step(target: &Target, seen: &Seen, part: &Part) -> Result<Step, Problem> {
+async fn step(target: &Target, seen: &Seen, parts: &[Part], part: &Part) -> Result<Step, Problem> {
     let found = match &part.body {
         PartBody::Registration(wanted) => match seen.registration.problem_of(wanted) {
             Some(problem) => blocked(problem.clone()),
             None => Found::from(registration::compare(wanted, seen)),
         },
+        PartBody::ZoneRole(wanted) => match seen.zone_role.problem() {
+            Some(problem) => blocked(problem.clone()),
+            None => Found::from(seen.zone_role.compare(wanted)),
+        },
         PartBody::MeshProvider(provider) => compare_mesh_provider(target, provider).await?,
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
     };
     let Found { mut action, diff, mut problem, live_uid } = found;
-    if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, part)) {
+    if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, parts, part)) {
         (action, problem) = (Action::Blocked, Some(not_ready));
     }
     let warnings = match &part.body {
-        PartBody::Registration(wanted) if action != Action::Keep => registration::warnings(wanted, seen),
+        _ if action == Action::Keep => Vec::new(),
+        PartBody::Registration(wanted) => registration::warnings(wanted, seen),
+        PartBody::ZoneRole(_) => seen.zone_role.warnings(),
+        PartBody::Manifest(manifest) if is_kind(manifest, "ClusterIssuer") => seen.zone_role.warnings_of_issuer(),
         _ => Vec::new(),
     };
     Ok(Step { part: part.clone(), title: title::of(part), action, diff, warnings, problem, live_uid })
 }
 
+fn is_kind(manifest: &Manifest, kind: &str) -> bool {
+    manifest.object.get("kind").and_then(Value::as_str) == Some(kind)
+}
+
 /// A certificate that is still to come will not come from an issuer that is not ready.
-fn issuer_not_ready(seen: &Seen, part: &Part) -> Option<Problem> {
+/// One of ours is waited for instead.
+fn issuer_not_ready(seen: &Seen, parts: &[Part], part: &Part) -> Option<Problem> {
     let manifest = part.manifest()?;
+    if parts.iter().filter_map(Part::manifest).any(|manifest| is_kind(manifest, "ClusterIssuer")) {
+        return None;
+    }
     let text = |pointer: &str| manifest.object.pointer(pointer).and_then(Value::as_str);
     if text("/kind") != Some("Certificate") {
         return None;

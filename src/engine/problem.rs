@@ -90,9 +90,12 @@ pub(super) fn another_run(secret: &str) -> Problem {
 
 /// An object of a name that we want is somebody else's.
 pub(super) fn foreign_object(title: &Title, live: &Value) -> Problem {
-    let manager = live
-        .pointer("/metadata/managedFields/0/manager")
-        .and_then(Value::as_str)
+    let managers = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    // Whoever writes its status did not make it.
+    let made = |entry: &&Value| entry.get("subresource").and_then(Value::as_str).is_none_or(str::is_empty);
+    let manager = managers.and_then(|managers| managers.iter().find(made).or(managers.first()));
+    let manager = manager
+        .and_then(|entry| entry.get("manager")?.as_str())
         .map_or_else(|| "somebody else".to_owned(), |manager| format!("{manager:?}"));
     Problem {
         tried: format!("plan {} {}", title.kind, title.name),
@@ -146,6 +149,13 @@ pub(super) fn plan_is_stale(part: &PartId) -> Problem {
 
 /// A problem of Microsoft Graph or sign-in.
 pub(super) fn entra(tried: &str, error: &crate::entra::Error) -> Problem {
+    let kind = if error.is_not_permitted() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
+    let cause = format!("{}: {}", error.tried(), error.cause());
+    Problem { tried: tried.to_owned(), cause, remedy: error.remedy(), kind }
+}
+
+/// A problem of Azure Resource Manager.
+pub(super) fn azure(tried: &str, error: &crate::azure::Error) -> Problem {
     let kind = if error.is_not_permitted() { ProblemKind::NotPermitted } else { ProblemKind::Failed };
     let cause = format!("{}: {}", error.tried(), error.cause());
     Problem { tried: tried.to_owned(), cause, remedy: error.remedy(), kind }

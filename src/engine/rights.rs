@@ -67,7 +67,7 @@ fn questions(step: &Step) -> Vec<AccessQuestion> {
         Action::Keep | Action::HandOver | Action::Blocked => &[],
     };
     let object = match &step.part.body {
-        PartBody::Registration(_) => return Vec::new(),
+        PartBody::Registration(_) | PartBody::ZoneRole(_) => return Vec::new(),
         PartBody::MeshProvider(provider) => {
             if step.action == Action::Keep {
                 return Vec::new();

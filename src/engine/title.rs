@@ -13,6 +13,9 @@ pub(super) fn of(part: &Part) -> Title {
             title("Mesh provider", &format!("{entry} in {}/{}", provider.namespace, provider.config_map))
         }
         PartBody::Registration(part) => of_registration(part),
+        PartBody::ZoneRole(role) => {
+            title("Zone role", &format!("{} on {}", crate::azure::DNS_ZONE_CONTRIBUTOR_NAME, role.zone.name))
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Answer {
     }
 
     /// Whether the code or the message holds one of these.
-    pub(super) fn says(&self, texts: &[&str]) -> bool {
+    pub(crate) fn says(&self, texts: &[&str]) -> bool {
         texts.iter().any(|text| self.code.contains(text) || self.message.contains(text))
     }
 }

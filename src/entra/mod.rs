@@ -25,6 +25,7 @@ mod azure_cli;
 pub mod cloud;
 mod device_code;
 mod error;
+pub(crate) mod exchange;
 mod merge;
 mod rest;
 mod session;

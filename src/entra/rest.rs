@@ -1,21 +1,12 @@
-//! One request to Graph: sent through azure_core's pipeline, repeated only where that is safe, refused in our own words.
-//!
-//! azure_core's own retry policy is off: it repeats a POST after a 502, which makes second objects (crates.md 3), it sleeps
-//! in silence, and it does not know replication. The bearer token, request ids, redacted logs and transport are its.
+//! One request to Graph: repeated only where that is safe, refused in our own words.
 
 use super::{
-    Answer, Error, MissingRight, Patience, SignInError, WaitReason,
+    Answer, Error, MissingRight, Patience, WaitReason,
+    exchange::{Exchange, Trouble, read},
     waiting::Observer,
     wire::{DeletedApplication, Page},
 };
-use azure_core::{
-    error::ErrorKind,
-    http::{
-        ClientOptions, Context, Method, Pipeline, PipelineSendOptions, RawResponse, Request, RetryOptions,
-        headers::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
-        policies::Policy,
-    },
-};
+use azure_core::http::{Method, RawResponse, Request, headers::HeaderName};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     sync::Arc,
@@ -24,7 +15,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+pub(super) use super::exchange::{encode, root_cause};
+
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// Whether a request may be sent again when it is not known what became of it.
@@ -216,11 +208,6 @@ impl Ask {
     }
 }
 
-/// Encodes a value for a query or a path.
-pub(super) fn encode(value: &str) -> String {
-    url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
 /// Quotes a text as OData does, and encodes it.
 pub(super) fn quote(value: &str) -> String {
     format!("'{}'", encode(&value.replace('\'', "''")))
@@ -229,14 +216,12 @@ pub(super) fn quote(value: &str) -> String {
 /// Speaks to Graph.
 #[derive(Clone)]
 pub(super) struct Rest {
-    pipeline: Pipeline,
+    exchange: Exchange,
     base: Url,
     patience: Patience,
     observer: Observer,
     /// Ends waiting; never what is being written.
     cancel: CancellationToken,
-    /// How the caller signed in, for the message when the token is not accepted any more.
-    method: super::Method,
 }
 
 impl std::fmt::Debug for Rest {
@@ -245,34 +230,14 @@ impl std::fmt::Debug for Rest {
     }
 }
 
-/// What became of one attempt that was no success.
-enum Trouble {
-    /// The server answered.
-    Answered { answer: Answer, retry_after: Option<Duration>, claims: Option<String> },
-    /// It was never reached, so nothing can have happened.
-    NotConnected(String),
-    /// The connection broke, or no answer came in time.
-    NoAnswer(String),
-}
-
 impl Rest {
-    pub(super) fn new(
-        graph: &Url,
-        options: ClientOptions,
-        bearer: Arc<dyn Policy>,
-        patience: Patience,
-        signed_in_with: super::Method,
-    ) -> Result<Self, url::ParseError> {
-        let options = ClientOptions { retry: RetryOptions::none(), ..options };
-        let name = option_env!("CARGO_PKG_NAME");
-        let pipeline = Pipeline::new(name, option_env!("CARGO_PKG_VERSION"), options, vec![], vec![bearer], None);
+    pub(super) fn new(graph: &Url, exchange: Exchange, patience: Patience) -> Result<Self, url::ParseError> {
         Ok(Self {
-            pipeline,
+            exchange,
             base: Url::parse(&format!("{}/v1.0/", graph.as_str().trim_end_matches('/')))?,
             patience,
             observer: Arc::new(|_| {}),
             cancel: CancellationToken::new(),
-            method: signed_in_with,
         })
     }
 
@@ -382,23 +347,10 @@ impl Rest {
         if ask.create_if_missing {
             request.insert_header(PREFER, "create-if-missing");
         }
-        let options = PipelineSendOptions { skip_checks: true, ..Default::default() };
         let reads = request.method() == Method::Get;
-        let context = Context::default();
-        let answer = self.pipeline.send(&context, &mut request, Some(options));
-        let answer = if reads { self.unless_stopped(&ask.doing, answer).await? } else { answer.await };
-        match answer {
-            Ok(reply) if reply.status().is_success() => Ok(Ok(reply)),
-            Ok(reply) => Ok(Err(answered(&reply))),
-            Err(error) => match error.kind() {
-                ErrorKind::Credential => Err(Error::SignIn {
-                    doing: ask.doing.clone(),
-                    cause: SignInError::of_credential(self.method, &error),
-                }),
-                ErrorKind::Connection => Ok(Err(Trouble::NotConnected(root_cause(&error)))),
-                _ => Ok(Err(Trouble::NoAnswer(root_cause(&error)))),
-            },
-        }
+        let attempt = self.exchange.attempt(&mut request);
+        let attempt = if reads { self.unless_stopped(&ask.doing, attempt).await? } else { attempt.await };
+        attempt.map_err(|cause| Error::SignIn { doing: ask.doing.clone(), cause })
     }
 
     /// Whether and why to send again: the reason, the pause before it, and how long in all.
@@ -441,12 +393,8 @@ impl Rest {
         match trouble {
             Trouble::Answered { answer, claims, .. } => match answer.status {
                 401 => {
-                    let again = self.method.again();
-                    let advice = claims.map_or_else(
-                        || again.to_owned(),
-                        |claims| format!("{again}; the tenant demands more: az login --claims-challenge {claims}"),
-                    );
-                    Error::SignInExpired { doing: ask.doing, answer, advice: advice.into() }
+                    let advice = self.exchange.again(claims.as_deref()).into();
+                    Error::SignInExpired { doing: ask.doing, answer, advice }
                 }
                 403 => Error::NotPermitted { right: Box::new(ask.missing_right(url)), answer },
                 408 | 500.. if ask.repeat == Repeat::OnlyIfNotCarriedOut => {
@@ -492,49 +440,6 @@ fn unreachable_host(doing: String, url: &Url, cause: String) -> Error {
     Error::Unreachable { doing, host: url.host_str().unwrap_or_default().to_owned(), cause }
 }
 
-fn answered(reply: &RawResponse) -> Trouble {
-    let headers = reply.headers();
-    let request_id = headers.get_optional_str(&REQUEST_ID);
-    Trouble::Answered {
-        answer: Answer::read(reply.status().into(), reply.body(), request_id),
-        retry_after: headers.get_optional_str(&RETRY_AFTER).and_then(retry_after),
-        claims: headers.get_optional_str(&WWW_AUTHENTICATE).and_then(claims_challenge),
-    }
-}
-
-/// Seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(value: &str) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = azure_core::time::parse_rfc7231(value).ok()?;
-    let seconds = date.unix_timestamp() - jiff::Timestamp::now().as_second();
-    u64::try_from(seconds).ok().map(Duration::from_secs)
-}
-
-/// What conditional access demands on top: `claims="…"` of the header, base64.
-fn claims_challenge(header: &str) -> Option<String> {
-    let (_, rest) = header.split_once("claims=\"")?;
-    let (claims, _) = rest.split_once('"')?;
-    let harmless = claims.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
-    harmless.then(|| claims.to_owned())
-}
-
-/// The innermost cause: "connection refused" says more than "failed to execute `reqwest` request".
-pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
-}
-
 fn parse<T: DeserializeOwned>(doing: &str, reply: &RawResponse) -> Result<T, Error> {
-    serde_json::from_slice(reply.body())
-        .map_err(|cause| Error::Unreadable { doing: doing.to_owned(), cause: position_only(&cause) })
-}
-
-/// What serde says may quote the text it could not read, and that text may hold a secret.
-fn position_only(cause: &serde_json::Error) -> String {
-    format!("not the JSON that was expected, at line {} column {}", cause.line(), cause.column())
+    read(reply).map_err(|cause| Error::Unreadable { doing: doing.to_owned(), cause })
 }

@@ -3,7 +3,9 @@
 use super::{
     Application, ApplicationPatch, Caller, DeletedApplication, Error, FederatedCredential, Grant, Owner, Patience,
     RoleAssignment, ServicePrincipal, ServicePrincipalPatch, WaitReason,
+    exchange::Exchange,
     rest::{Ask, Repeat, Rest, RestsOn, TO_ASSIGN, TO_CONSENT, encode, quote},
+    sign_in::Tokens,
     wire::AddedPassword,
 };
 use crate::{facts::TenantFacts, secret::Secret};
@@ -19,6 +21,7 @@ const SHORTER_LIFETIMES: [i64; 3] = [180, 90, 30];
 #[derive(Clone, Debug)]
 pub struct Session {
     rest: Rest,
+    tokens: Tokens,
     identity: Arc<Identity>,
     http: reqwest::Client,
 }
@@ -52,8 +55,8 @@ pub enum GrantOutcome {
 }
 
 impl Session {
-    pub(super) fn new(rest: Rest, http: reqwest::Client, tenant: TenantFacts, caller: Caller) -> Self {
-        Self { rest, identity: Arc::new(Identity { tenant, caller }), http }
+    pub(super) fn new(rest: Rest, tokens: Tokens, http: reqwest::Client, tenant: TenantFacts, caller: Caller) -> Self {
+        Self { rest, tokens, identity: Arc::new(Identity { tenant, caller }), http }
     }
 
     /// The same session, telling `observer` why it waits.
@@ -82,15 +85,23 @@ impl Session {
         &self.http
     }
 
-    pub(super) fn patience(&self) -> &Patience {
+    /// How long is waited for answers.
+    pub(crate) fn patience(&self) -> &Patience {
         self.rest.patience()
     }
 
-    pub(super) fn observe(&self, reason: &WaitReason) {
+    /// Requests in the caller's name to another server of the cloud, which gets a token of its own.
+    pub(crate) fn exchange_with(&self, server: &url::Url) -> Exchange {
+        self.tokens.exchange_with(server)
+    }
+
+    /// Tells whoever observes the session why it waits.
+    pub(crate) fn observe(&self, reason: &WaitReason) {
         self.rest.observe(reason);
     }
 
-    pub(super) async fn unless_stopped<T>(&self, doing: &str, waiting: impl Future<Output = T>) -> Result<T, Error> {
+    /// Waits for what changes nothing, unless the person stops it.
+    pub(crate) async fn unless_stopped<T>(&self, doing: &str, waiting: impl Future<Output = T>) -> Result<T, Error> {
         self.rest.unless_stopped(doing, waiting).await
     }
 

@@ -4,7 +4,8 @@ use super::{
     DeviceCode, Error, Patience, Session, SignInError, azure_cli,
     azure_cli::BudgetedExecutor,
     device_code::DeviceCodeCredential,
-    rest::{Ask, Rest, root_cause},
+    exchange::{Exchange, root_cause},
+    rest::{Ask, Rest},
     wire::{Me, Organization, Page},
 };
 use crate::{
@@ -226,6 +227,33 @@ pub async fn sign_in(
     Err(SignInError::NothingLeft { tried })
 }
 
+/// Where tokens come from, for whichever of the cloud's servers. They are handed to nobody: requests are sent with them.
+#[derive(Clone)]
+pub(super) struct Tokens {
+    credential: Arc<dyn TokenCredential>,
+    options: ClientOptions,
+    method: Method,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tokens").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Requests with a token for `server`, and for no other.
+    pub(super) fn exchange_with(&self, server: &Url) -> Exchange {
+        let bearer = BearerTokenAuthorizationPolicy::new(Arc::clone(&self.credential), [default_scope(server)]);
+        Exchange::new(self.options.clone(), Arc::new(bearer), self.method)
+    }
+}
+
+/// Everything that the caller may do at `server`.
+fn default_scope(server: &Url) -> String {
+    format!("{}/.default", server.as_str().trim_end_matches('/'))
+}
+
 struct Attempt<'a> {
     request: SignInRequest,
     http: reqwest::Client,
@@ -235,9 +263,9 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn with(&self, method: Method) -> Result<Session, SignInError> {
         let (credential, caller) = self.credential(method).await?;
-        let bearer = Arc::new(BearerTokenAuthorizationPolicy::new(credential, [self.scope()]));
+        let tokens = Tokens { credential, options: self.options(), method };
         let graph = &self.request.cloud.graph;
-        let rest = Rest::new(graph, self.options(), bearer, self.request.patience, method)
+        let rest = Rest::new(graph, tokens.exchange_with(graph), self.request.patience)
             .map_err(|cause| SignInError::Client(cause.to_string()))?;
         let tenant = self.tenant(&rest).await?;
         let caller = match caller {
@@ -245,11 +273,11 @@ impl Attempt<'_> {
             None => self.person(&rest, method).await?,
         };
         tracing::info!("signed in to {} as {} with {method}", tenant.domain, caller.name);
-        Ok(Session::new(rest, self.http.clone(), tenant, caller))
+        Ok(Session::new(rest, tokens, self.http.clone(), tenant, caller))
     }
 
     fn scope(&self) -> String {
-        format!("{}/.default", self.request.cloud.graph.as_str().trim_end_matches('/'))
+        default_scope(&self.request.cloud.graph)
     }
 
     fn options(&self) -> ClientOptions {

@@ -40,7 +40,7 @@ impl Patience {
     }
 
     /// The pause before repetition number `repetition` (from 0), with jitter so that two of us don't march in step.
-    pub(super) fn pause(&self, repetition: u32) -> Duration {
+    pub(crate) fn pause(&self, repetition: u32) -> Duration {
         let full = self.first_pause.saturating_mul(1 << repetition.min(3));
         // A random quarter less. A v4 id is random enough for that.
         let quarter = full / 4;

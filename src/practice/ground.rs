@@ -3,7 +3,7 @@
 use super::authority::{Authority, AuthorityError};
 use super::cluster::Cluster;
 use super::conditions::{self, ConditionsError};
-use super::controllers::Controllers;
+use super::controllers::{Controllers, Zones};
 use super::directory::{Cloud, Pointers};
 use super::edge::Edge;
 use super::faults::Faults;
@@ -203,7 +203,9 @@ impl Ground {
         cluster.set_collection_delay(collection_delay(timings));
         let edge = Edge::new(cluster.clone(), &tenant, scenario.cluster.stores.clone());
         let (authority, images) = (lasting.authority.clone(), scenario.cluster.images.clone());
-        let mut controllers = Controllers::new(cluster.clone(), edge.clone(), authority.clone(), images, timings);
+        let zones = Zones::of(&tenant);
+        let mut controllers =
+            Controllers::new(cluster.clone(), edge.clone(), authority.clone(), zones, images, timings);
         controllers.begin().await;
 
         let frame = lasting.frame(&scenario);

@@ -30,6 +30,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("no-cert-manager", include_str!("../../assets/scenarios/no-cert-manager.yaml")),
     ("registration-forbidden", include_str!("../../assets/scenarios/registration-forbidden.yaml")),
     ("registry-only", include_str!("../../assets/scenarios/registry-only.yaml")),
+    ("role-assignment-forbidden", include_str!("../../assets/scenarios/role-assignment-forbidden.yaml")),
     ("slow-replication", include_str!("../../assets/scenarios/slow-replication.yaml")),
     ("store-will-not-start", include_str!("../../assets/scenarios/store-will-not-start.yaml")),
     ("throttled-graph", include_str!("../../assets/scenarios/throttled-graph.yaml")),

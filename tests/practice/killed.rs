@@ -24,6 +24,7 @@ pub(crate) fn essence(world: &World) -> BTreeMap<String, String> {
         ("", "ServiceAccount"),
         ("apps", "Deployment"),
         ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "ClusterIssuer"),
         ("networking.istio.io", "DestinationRule"),
         ("networking.istio.io", "EnvoyFilter"),
         ("networking.istio.io", "Gateway"),

@@ -13,6 +13,7 @@ mod export;
 mod gateway;
 mod killed;
 mod knock;
+mod new_issuer;
 mod redis;
 mod secrets;
 mod setup;

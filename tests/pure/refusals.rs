@@ -22,7 +22,7 @@ fn refusal(change: impl FnOnce(&mut Answers, &mut Facts)) -> String {
 fn issuer(answers: &mut Answers) -> &mut Issuer {
     match &mut answers.certificate {
         Certificate::Issued { issuer, .. } => issuer,
-        Certificate::Existing { .. } => unreachable!("the example has an issuer"),
+        Certificate::NewlyIssued { .. } | Certificate::Existing { .. } => unreachable!("the example has an issuer"),
     }
 }
 

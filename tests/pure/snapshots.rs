@@ -68,6 +68,16 @@ fn given_a_certificate_that_is_there_on_istio_1_28_then_it_is_as_reviewed() {
 }
 
 #[test]
+fn given_an_issuer_that_is_made_too_on_istio_1_28_then_it_is_as_reviewed() {
+    reviewed!(
+        "istio-1.28-sidecar-deploy-new-issuer",
+        world::answers_with_new_issuer(),
+        world::facts(28),
+        world::registered()
+    );
+}
+
+#[test]
 fn given_a_redis_that_is_there_and_registry_only_on_istio_1_28_then_it_is_as_reviewed() {
     let (answers, facts) = world::with_redis("rediss://myapp.redis.cache.windows.net:6380");
     reviewed!("istio-1.28-sidecar-deploy-redis-registry-only", answers, facts, world::registered());

@@ -2,8 +2,8 @@
 
 use gatewright::{
     answers::{
-        Access, Answers, Application, Certificate, Consent, EmailClaim, HookPlacement, Issuer, IssuerKind,
-        PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
+        Access, Answers, Application, Certificate, Consent, DnsZone, EmailClaim, HookPlacement, Issuer, IssuerKind,
+        NewIssuer, PasswordSource, Proxy, Redis, RedisAddress, Registration, Sessions, Workload,
         names::{Lifetime, Port},
     },
     blueprint::{Existing, Known},
@@ -66,6 +66,25 @@ pub(crate) fn answers_for_existing_service() -> Answers {
     let mut answers = answers();
     answers.application.workload =
         Workload::Existing { service: "shop".parse().unwrap(), port: Port::new(8000).unwrap() };
+    answers
+}
+
+/// The example with an issuer that is made too.
+pub(crate) fn answers_with_new_issuer() -> Answers {
+    let mut answers = answers();
+    answers.certificate = Certificate::NewlyIssued {
+        issuer: NewIssuer {
+            server: "letsencrypt-staging".parse().unwrap(),
+            email: Some("platform@contoso.com".parse().unwrap()),
+            zone: DnsZone {
+                subscription: "c0470505-0000-4000-8000-0000000005ab".parse().unwrap(),
+                resource_group: "dns".parse().unwrap(),
+                name: "cluster.example.com".parse().unwrap(),
+            },
+            client_id: "66666666-7777-8888-9999-00000000000d".parse().unwrap(),
+        },
+        names: vec!["*.cluster.example.com".parse().unwrap()],
+    };
     answers
 }
 
@@ -257,6 +276,6 @@ fn served(minor: u16) -> ServedApis {
                 ("PeerAuthentication", peer),
             ]),
         ),
-        ("cert-manager.io".to_owned(), table(&[("Certificate", &["v1"])])),
+        ("cert-manager.io".to_owned(), table(&[("Certificate", &["v1"]), ("ClusterIssuer", &["v1"])])),
     ]))
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 const DOCUMENTATION: &str = include_str!("../../../docs/answers.md");
 const EXAMPLE: &str = include_str!("../../../assets/answers/example.yaml");
 const ALL_THERE: &str = include_str!("../../../assets/answers/all-there.yaml");
+const NEW_ISSUER: &str = include_str!("../../../assets/answers/new-issuer.yaml");
 const EXISTING: &str = include_str!("../../../assets/answers/existing-service.yaml");
 
 /// The part of docs/answers.md that is written by the table.
@@ -129,7 +130,8 @@ fn given_every_key_with_a_value_then_it_is_written_by_one_of_the_examples() {
         client_id: keys::at("registration.adopt.clientId").unwrap().example.parse().unwrap(),
         rename: true,
     });
-    let written: Vec<&str> = [entries(&example), entries(&existing), entries(&all_there)]
+    let new_issuer = parse(NEW_ISSUER, "f").unwrap();
+    let written: Vec<&str> = [entries(&example), entries(&existing), entries(&all_there), entries(&new_issuer)]
         .concat()
         .into_iter()
         .map(|(path, _)| path)

@@ -1,10 +1,10 @@
 //! What is written reads back, and the sample files are right.
 
 use crate::answers::{
-    Access, Adopt, Answers, Application, Certificate, Consent, EmailClaim, GatewayChoice, HookPlacement, Issuer,
-    IssuerKind, PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
+    Access, Adopt, Answers, Application, Certificate, Consent, DnsZone, EmailClaim, GatewayChoice, HookPlacement,
+    Issuer, IssuerKind, NewIssuer, PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
     file::{parse, render},
-    names::{DnsName, Lifetime, Port},
+    names::{AcmeServer, ClientId, DnsName, EmailAddress, Lifetime, Port, ResourceGroup, SubscriptionId},
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -20,7 +20,9 @@ fn read(text: &str) -> Answers {
 /// The names on a certificate that is to be made.
 fn names(answers: &Answers) -> Vec<&str> {
     match &answers.certificate {
-        Certificate::Issued { names, .. } => names.iter().map(DnsName::as_str).collect(),
+        Certificate::Issued { names, .. } | Certificate::NewlyIssued { names, .. } => {
+            names.iter().map(DnsName::as_str).collect()
+        }
         Certificate::Existing { .. } => Vec::new(),
     }
 }
@@ -222,6 +224,22 @@ fn gateways() -> impl Strategy<Value = Option<GatewayChoice>> {
     )
 }
 
+fn new_issuers() -> impl Strategy<Value = (AcmeServer, Option<EmailAddress>, SubscriptionId, ResourceGroup, ClientId)> {
+    const GUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}";
+    let server = prop_oneof![
+        Just("letsencrypt-production".to_owned()),
+        Just("letsencrypt-staging".to_owned()),
+        "https://[a-z0-9]{1,9}\\.example(:[1-9][0-9]{0,3})?/[a-z/]{0,9}",
+    ];
+    (
+        server.prop_map(|text| text.parse().unwrap()),
+        option::of(name("[a-z0-9.+-]{1,9}@[a-z0-9]{1,9}\\.(com|example)")),
+        name(GUID),
+        name("[a-zA-Z0-9_()-]{1,90}"),
+        name(GUID),
+    )
+}
+
 prop_compose! {
     fn all_answers()(
         application in applications(),
@@ -229,6 +247,7 @@ prop_compose! {
         access in accesses(),
         issuer in name("[a-z0-9]{1,9}(-[a-z0-9]{1,9})?"),
         tls_secret in option::of(name("[a-z0-9]{1,9}([.-][a-z0-9]{1,9})?")),
+        new_issuer in option::of(new_issuers()),
         own_issuer in any::<bool>(),
         wildcard in any::<bool>(),
         redis in option::of(redises()),
@@ -239,9 +258,22 @@ prop_compose! {
         let host = application.host.to_string();
         let wildcard_name = format!("*.{}", application.host.parent()).parse().ok().filter(|_| wildcard);
         Answers {
-            certificate: match tls_secret {
-                Some(secret) => Certificate::Existing { secret },
-                None => Certificate::Issued {
+            certificate: match (tls_secret, new_issuer) {
+                (Some(secret), _) => Certificate::Existing { secret },
+                (None, Some((server, email, subscription, resource_group, client_id))) => Certificate::NewlyIssued {
+                    issuer: NewIssuer {
+                        server,
+                        email,
+                        client_id,
+                        zone: DnsZone {
+                            subscription,
+                            resource_group,
+                            name: application.host.parent().parse().unwrap_or_else(|_| host.parse().unwrap()),
+                        },
+                    },
+                    names: vec![wildcard_name.unwrap_or_else(|| host.parse().unwrap())],
+                },
+                (None, None) => Certificate::Issued {
                     issuer: Issuer {
                         kind: if own_issuer { IssuerKind::Issuer } else { IssuerKind::ClusterIssuer },
                         name: issuer,

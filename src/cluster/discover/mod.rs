@@ -1,6 +1,7 @@
 //! Discovery: what the blueprint must know of the cluster, read side by side.
 
 mod application;
+mod cert_manager;
 pub(super) mod gateway;
 pub(super) mod issuers;
 pub(super) mod istio;

@@ -44,6 +44,12 @@ impl Clock {
         false
     }
 
+    /// Has everything looked at again after so long: for what changes outside of the cluster.
+    pub(super) fn again_in(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+
     /// Whether times are realistic.
     pub(super) fn takes_time(&self) -> bool {
         self.timings != Timings::Instant

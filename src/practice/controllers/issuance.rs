@@ -19,6 +19,8 @@ const TO_ORDER: Duration = Duration::from_millis(200);
 const TO_PRESENT: Duration = Duration::from_millis(300);
 const TO_PROPAGATE: Duration = Duration::from_millis(1200);
 const TO_SIGN: Duration = Duration::from_millis(300);
+/// How long cert-manager waits before it presents a challenge again that Azure refused; in the real one it grows to minutes.
+const TO_TRY_AGAIN: Duration = Duration::from_millis(400);
 
 impl Controllers {
     pub(super) fn requests(&mut self) {
@@ -247,6 +249,15 @@ impl Controllers {
                 self.say("cert-manager-challenges", challenge, "Normal", "Started", message);
             }
             "pending" if !presented && self.clock.due(format!("{uid} present"), TO_PRESENT) => {
+                let pods = super::zones::of_cert_manager(self.cluster.list("", "Pod", None));
+                if let Err(refused) = self.zones.present(challenge, &pods) {
+                    let status =
+                        json!({"state": "pending", "processing": true, "presented": false, "reason": refused.reason});
+                    self.status(CHALLENGE, challenge, status);
+                    self.say("cert-manager-challenges", challenge, "Warning", "PresentError", &refused.event);
+                    self.clock.again_in(TO_TRY_AGAIN);
+                    return;
+                }
                 let reason = format!(
                     "Waiting for {kind} challenge propagation: DNS record for \"{dns_name}\" not yet propagated"
                 );

@@ -16,6 +16,9 @@ mod pods;
 mod services;
 #[cfg(test)]
 mod tests;
+mod zones;
+
+pub use zones::Zones;
 
 use super::{
     authority::Authority,
@@ -37,21 +40,24 @@ pub struct Controllers {
     cluster: Cluster,
     edge: Edge,
     authority: Authority,
+    zones: Zones,
     images: Vec<ImageTrouble>,
     clock: Clock,
     timings: Timings,
 }
 
 impl Controllers {
-    /// Controllers for a cluster, its edge and the authority that its certificates are signed by. Containers of `images` do not start.
+    /// Controllers for a cluster, its edge, the authority that its certificates are signed by and the zones that names are proven
+    /// in. Containers of `images` do not start.
     pub fn new(
         cluster: Cluster,
         edge: Edge,
         authority: Authority,
+        zones: Zones,
         images: Vec<ImageTrouble>,
         timings: Timings,
     ) -> Self {
-        Self { cluster, edge, authority, images, clock: Clock::new(timings), timings }
+        Self { cluster, edge, authority, zones, images, clock: Clock::new(timings), timings }
     }
 
     /// Takes every step of a cluster that has no pods yet without waiting: a world that is there has been there for long.

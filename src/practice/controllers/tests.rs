@@ -1,6 +1,6 @@
 //! Controllers against the real practice cluster, with instant effects.
 
-use super::Controllers;
+use super::{Controllers, Zones};
 use crate::practice::{
     authority::Authority,
     cluster::Cluster,
@@ -18,7 +18,8 @@ async fn started(images: Vec<ImageTrouble>) -> (Cluster, Edge, Controllers) {
     world::seed(&cluster).unwrap();
     let edge = Edge::in_front_of(Arc::new(cluster.clone()), Door::closed());
     let authority = Authority::generate().unwrap();
-    let mut controllers = Controllers::new(cluster.clone(), edge.clone(), authority, images, Timings::Instant);
+    let mut controllers =
+        Controllers::new(cluster.clone(), edge.clone(), authority, Zones::open(), images, Timings::Instant);
     controllers.begin().await;
     (cluster, edge, controllers)
 }

@@ -1,5 +1,6 @@
 //! What the tenant's directory holds.
 
+use super::resource_manager::Azure;
 use aws_lc_rs::digest;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub(super) struct Directory {
     pub(super) role_assignments: Vec<RoleAssignment>,
     pub(super) people: Vec<Person>,
     pub(super) groups: Vec<Group>,
+    /// What Resource Manager remembers; states of before it remembered anything get what every tenant begins with.
+    #[serde(default = "super::resource_manager::seeded")]
+    pub(super) azure: Azure,
 }
 
 /// The tenant itself.

@@ -16,6 +16,7 @@ mod settings;
 mod sign_in;
 mod signing;
 
+pub use resource_manager::RecordRefused;
 pub use settings::{
     CredentialPolicy, DeviceSignIn, HandMadeApplication, HandMadeConsent, HandMadeSecret, Replication, Rights, Settings,
 };
@@ -154,7 +155,9 @@ impl Tenant {
             return Err(TenantError::Version(saved.version));
         }
         let keys = SigningKeys::restore(saved.signing_keys)?;
-        Self::from_parts(settings, saved.directory, keys, saved.pipeline_secret)
+        let mut directory = saved.directory;
+        seed::complete(&mut directory);
+        Self::from_parts(settings, directory, keys, saved.pipeline_secret)
     }
 
     fn from_parts(

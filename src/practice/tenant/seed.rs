@@ -20,6 +20,11 @@ pub(super) const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 /// The practice pipeline's client id: a service principal that may do everything a scenario does not take away.
 pub(super) const PIPELINE: &str = "c0470505-0000-4000-8000-0000000000aa";
 
+/// The identity that the platform's issuers write DNS records with.
+pub(super) const PLATFORM_IDENTITY: &str = "66666666-7777-8888-9999-000000000000";
+/// An identity for cert-manager that holds no role yet.
+pub(super) const DNS_IDENTITY: &str = "66666666-7777-8888-9999-00000000000d";
+
 /// Ids and values of Microsoft Graph's delegated permissions that matter here (Graph permissions reference).
 const GRAPH_SCOPES: &[(&str, &str)] = &[
     ("e1fe6dd8-ba31-4d61-89e7-88639da4683d", "User.Read"),
@@ -57,11 +62,12 @@ pub(super) fn directory(pipeline_secret: &str) -> Directory {
         },
         ids_given: 0,
         applications: Vec::new(),
-        service_principals: microsofts_service_principals(),
+        service_principals: first_service_principals(),
         grants: Vec::new(),
         role_assignments: Vec::new(),
         people: people(),
         groups: Vec::new(),
+        azure: super::resource_manager::seeded(),
     };
     directory.groups = vec![
         Group {
@@ -106,7 +112,7 @@ fn people() -> Vec<Person> {
     ]
 }
 
-fn microsofts_service_principals() -> Vec<ServicePrincipal> {
+fn first_service_principals() -> Vec<ServicePrincipal> {
     let scopes: Vec<Value> = GRAPH_SCOPES.iter().map(|(id, value)| scope(id, value)).collect();
     let roles: Vec<Value> = GRAPH_ROLES.iter().map(|(id, value)| role(id, value)).collect();
     let impersonation = scope("41094075-9dad-400e-a0bd-54e686782033", "user_impersonation");
@@ -120,7 +126,28 @@ fn microsofts_service_principals() -> Vec<ServicePrincipal> {
             &[],
         ),
         first_party(AZURE_CLI, "Microsoft Azure CLI", &[], &[], &[]),
+        managed_identity(PLATFORM_IDENTITY, "platform-cert-manager"),
+        managed_identity(DNS_IDENTITY, "cert-manager-dns"),
     ]
+}
+
+/// A user-assigned managed identity: a service principal without an application.
+fn managed_identity(client_id: &str, name: &str) -> ServicePrincipal {
+    let properties = json!({
+        "id": fixed_id(&format!("service principal {client_id}")), "accountEnabled": true, "appDisplayName": null,
+        "appId": client_id, "appOwnerOrganizationId": null, "appRoleAssignmentRequired": false, "displayName": name,
+        "servicePrincipalNames": [client_id], "servicePrincipalType": "ManagedIdentity", "tags": [],
+    });
+    ServicePrincipal { properties: object(properties), visible_from: Timestamp::UNIX_EPOCH, deleted: None }
+}
+
+/// Puts in what a tenant saved earlier did not begin with yet.
+pub(super) fn complete(directory: &mut Directory) {
+    for principal in first_service_principals() {
+        if directory.service_principal_by_app_id(principal.app_id()).is_none() {
+            directory.service_principals.push(principal);
+        }
+    }
 }
 
 fn scope(id: &str, value: &str) -> Value {

@@ -79,11 +79,19 @@ pub struct Rights {
     pub may_assign_roles: bool,
     /// Whether people without any directory role may register applications (`allowedToCreateApps`).
     pub people_may_create_apps: bool,
+    /// Give and take roles in Azure Resource Manager (`Microsoft.Authorization/roleAssignments/write`).
+    pub may_assign_azure_roles: bool,
 }
 
 impl Default for Rights {
     fn default() -> Self {
-        Self { may_create_apps: true, may_consent: true, may_assign_roles: true, people_may_create_apps: true }
+        Self {
+            may_create_apps: true,
+            may_consent: true,
+            may_assign_roles: true,
+            people_may_create_apps: true,
+            may_assign_azure_roles: true,
+        }
     }
 }
 
@@ -104,6 +112,8 @@ pub struct Replication {
     pub secret_milliseconds: u64,
     /// A new app role assignment: tokens lack the role for this long.
     pub assignment_milliseconds: u64,
+    /// A new role assignment in Azure Resource Manager: who holds it may do nothing more for this long.
+    pub azure_role_milliseconds: u64,
 }
 
 impl Default for Replication {
@@ -114,6 +124,7 @@ impl Default for Replication {
             permission_milliseconds: 500,
             secret_milliseconds: 2_000,
             assignment_milliseconds: 1_000,
+            azure_role_milliseconds: 1_000,
         }
     }
 }
@@ -127,6 +138,7 @@ impl Replication {
             permission_milliseconds: 0,
             secret_milliseconds: 0,
             assignment_milliseconds: 0,
+            azure_role_milliseconds: 0,
         }
     }
 
@@ -138,6 +150,7 @@ impl Replication {
             permission_milliseconds: 6_000,
             secret_milliseconds: 15_000,
             assignment_milliseconds: 20_000,
+            azure_role_milliseconds: 20_000,
         }
     }
 
@@ -155,6 +168,10 @@ impl Replication {
 
     pub(super) const fn assignment(self) -> Duration {
         Duration::from_millis(self.assignment_milliseconds)
+    }
+
+    pub(super) const fn azure_role(self) -> Duration {
+        Duration::from_millis(self.azure_role_milliseconds)
     }
 }
 

@@ -221,6 +221,7 @@ fn when(wave: Wave) -> &'static str {
     match wave {
         Wave::Ground => "first, so that whatever follows can be found again.",
         Wave::Registration => "with the registration in Entra.",
+        Wave::Issuer => "before the certificate that it is for.",
         Wave::Foundation => "before the workloads that need it.",
         Wave::SessionStore => "before the sign-in proxy, which needs it.",
         Wave::Proxy => "before the locks, which ask it.",

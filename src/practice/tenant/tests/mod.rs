@@ -3,6 +3,7 @@
 mod azure_cli;
 mod registration;
 mod replication;
+mod resource_manager;
 mod signing_in;
 
 use super::signing::tests::shared_keys;
