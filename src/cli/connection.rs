@@ -1,7 +1,12 @@
 //! What a command works on: a cluster and a tenant, for real or on the practice ground.
 
-use super::{Global, screen::Screen};
+use super::{
+    Global,
+    answers::{NoAnswers, recorded},
+    screen::Screen,
+};
 use crate::{
+    answers::Answers,
     cluster::{self, Cluster},
     engine::{
         Entrance, Target,
@@ -18,6 +23,27 @@ pub(super) struct Connection {
     /// What is worked on.
     pub target: Target,
     place: Arc<Place>,
+}
+
+/// Why nothing is connected to, for answers that were recorded.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// It cannot be connected to.
+    Problem(Problem),
+    /// There are no answers to work with.
+    NoAnswers(NoAnswers),
+}
+
+impl From<Problem> for NotOpened {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<NoAnswers> for NotOpened {
+    fn from(error: NoAnswers) -> Self {
+        Self::NoAnswers(error)
+    }
 }
 
 /// Where cluster and tenant are.
@@ -58,6 +84,31 @@ impl Connection {
         let cluster = world.connect(session.context.as_deref()).await?;
         let signed_in = world.sign_in(&session, screen.is_interactive(), events).await?;
         Ok(Self::of(&world, cluster, signed_in, events))
+    }
+
+    /// Connects to the cluster, takes the answers that are recorded there, of `app` or of the only application there is, and signs
+    /// in to the tenant that those name, unless the command line names another. Everything here only reads.
+    pub(super) async fn open_as_recorded(
+        global: &Global,
+        screen: Screen,
+        events: &Events,
+        app: Option<&str>,
+    ) -> Result<(Self, Answers), NotOpened> {
+        let world = World::of(global).await?;
+        let opened = async {
+            let given = given(global);
+            let cluster = world.connect(given.context.as_deref()).await?;
+            let answers = recorded(&cluster, app).await?;
+            let tenant = given.tenant.or_else(|| answers.registration.tenant.as_ref().map(ToString::to_string));
+            let session = Session { tenant, ..given };
+            let signed_in = world.sign_in(&session, screen.is_interactive(), events).await?;
+            Ok((Self::of(&world, cluster, signed_in, events), answers))
+        };
+        let opened = opened.await;
+        if opened.is_err() {
+            world.place.close().await;
+        }
+        opened
     }
 
     /// Of both sides, once each is connected; tells of it.

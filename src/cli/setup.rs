@@ -2,8 +2,8 @@
 
 use super::{
     Exit, Global,
-    answers::{NoAnswers, of_a_file, recorded},
-    connection::{Connection, commands_text},
+    answers::{NoAnswers, of_a_file},
+    connection::{Connection, NotOpened, commands_text},
     full_screen,
     interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
     questions,
@@ -143,20 +143,16 @@ pub(super) async fn connected(
     if of_a_file.is_none() && doing == SETUP && screen.may_ask() {
         return questions::asked(global, screen, events, app).await;
     }
-    let tenant = of_a_file.as_ref().and_then(|answers| answers.registration.tenant.as_ref()).map(ToString::to_string);
-    let opened = Connection::open(global, screen, events, tenant).await;
-    let connection = opened.map_err(|problem| screen.problem(events, doing, problem))?;
-    let answers = match of_a_file {
-        Some(answers) => Ok(answers),
-        None => recorded(&connection.target.cluster, app).await.map_err(|error| refused(&error)),
-    };
-    match answers {
-        Ok(answers) => Ok((connection, answers)),
-        Err(exit) => {
-            connection.close().await;
-            Err(exit)
-        }
+    let told = |problem| screen.problem(events, doing, problem);
+    if let Some(answers) = of_a_file {
+        let tenant = answers.registration.tenant.as_ref().map(ToString::to_string);
+        let connection = Connection::open(global, screen, events, tenant).await.map_err(told)?;
+        return Ok((connection, answers));
     }
+    Connection::open_as_recorded(global, screen, events, app).await.map_err(|error| match error {
+        NotOpened::Problem(problem) => told(problem),
+        NotOpened::NoAnswers(error) => refused(&error),
+    })
 }
 
 /// What kind of problem it is that there are no answers.

@@ -40,6 +40,7 @@ impl Seen {
 
 /// Looks at the cluster and the tenant. Writes nothing.
 pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result<Seen, Problem> {
+    tenant_is_the_one(target, answers)?;
     events.tell(Event::Looking { at: format!("cluster {}", target.cluster.context()) });
     let request = discover_request(answers);
     let cluster = target.cluster.discover(&request).await.map_err(|error| problem::discover(&error))?;
@@ -70,6 +71,15 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     }
     let existing = Existing { registered, secret_fingerprints };
     Ok(Seen { facts, existing, registration, zone_role, vault, client_secret_at })
+}
+
+/// Whoever is signed in elsewhere than the answers say would register the application a second time.
+fn tenant_is_the_one(target: &Target, answers: &Answers) -> Result<(), Problem> {
+    let wanted = answers.registration.tenant.as_ref().map(ToString::to_string);
+    match wanted.filter(|wanted| target.session.is_another_tenant(wanted)) {
+        Some(wanted) => Err(problem::another_tenant(&wanted, target.session.tenant())),
+        None => Ok(()),
+    }
 }
 
 /// A certificate that is there already, for a person.

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     blueprint::{Impossible, MeshProvider, PartId},
     cluster::{self, WaitError, mesh_config::MeshEditError},
+    facts::TenantFacts,
 };
 use serde_json::Value;
 
@@ -50,6 +51,21 @@ pub(super) fn wait(title: &Title, what: &str, error: &WaitError) -> Option<Probl
         WaitError::Cluster(error) => return Some(cluster(&tried, error)),
     };
     Some(Problem { tried, cause, remedy: remedy.to_owned(), kind: ProblemKind::Failed })
+}
+
+/// The answers are for another tenant than the one that is signed in to.
+pub(super) fn another_tenant(wanted: &str, signed_in: &TenantFacts) -> Problem {
+    Problem {
+        tried: "look at the tenant that the answers name".to_owned(),
+        cause: format!(
+            "the answers name the tenant {wanted}, and this run is signed in to {} ({})",
+            signed_in.domain, signed_in.id
+        ),
+        remedy: format!(
+            "sign in to {wanted}, with --tenant {wanted} where that is enough, or change registration.tenant; nothing has been changed"
+        ),
+        kind: ProblemKind::UnusableAnswers,
+    }
 }
 
 /// The facts make the answers impossible.

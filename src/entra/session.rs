@@ -26,9 +26,17 @@ pub struct Session {
     http: reqwest::Client,
 }
 
+/// The tenant that turned out to be signed in to, and all of its domains, as far as they may be read.
+pub(super) struct FoundTenant {
+    pub(super) facts: TenantFacts,
+    pub(super) domains: Vec<String>,
+}
+
 #[derive(Debug)]
 struct Identity {
     tenant: TenantFacts,
+    /// Every domain of the tenant; none where they may not be read.
+    domains: Vec<String>,
     caller: Caller,
 }
 
@@ -55,8 +63,18 @@ pub enum GrantOutcome {
 }
 
 impl Session {
-    pub(super) fn new(rest: Rest, tokens: Tokens, http: reqwest::Client, tenant: TenantFacts, caller: Caller) -> Self {
-        Self { rest, tokens, identity: Arc::new(Identity { tenant, caller }), http }
+    pub(super) fn new(rest: Rest, tokens: Tokens, http: reqwest::Client, tenant: FoundTenant, caller: Caller) -> Self {
+        let FoundTenant { facts: tenant, domains } = tenant;
+        Self { rest, tokens, identity: Arc::new(Identity { tenant, domains, caller }), http }
+    }
+
+    /// Whether `tenant`, a GUID or a domain, is certainly another one than the one that is signed in to. Where the tenant's domains
+    /// may not be read, only a GUID tells.
+    pub fn is_another_tenant(&self, tenant: &str) -> bool {
+        let Identity { tenant: own, domains, .. } = &*self.identity;
+        let is_it = |name: &str| name.eq_ignore_ascii_case(tenant);
+        let can_tell = !domains.is_empty() || uuid::Uuid::try_parse(tenant).is_ok();
+        can_tell && !is_it(&own.id) && !is_it(&own.domain) && !domains.iter().any(|domain| is_it(domain))
     }
 
     /// The same session, telling `observer` why it waits.

@@ -6,6 +6,7 @@ use super::{
     device_code::DeviceCodeCredential,
     exchange::{Exchange, root_cause},
     rest::{Ask, Rest},
+    session::FoundTenant,
     wire::{Me, Organization, Page},
 };
 use crate::{
@@ -272,7 +273,7 @@ impl Attempt<'_> {
             Some(caller) => caller,
             None => self.person(&rest, method).await?,
         };
-        tracing::info!("signed in to {} as {} with {method}", tenant.domain, caller.name);
+        tracing::info!("signed in to {} as {} with {method}", tenant.facts.domain, caller.name);
         Ok(Session::new(rest, tokens, self.http.clone(), tenant, caller))
     }
 
@@ -349,7 +350,7 @@ impl Attempt<'_> {
         Ok(Caller { name: me.user_principal_name, kind: CallerKind::Person, method })
     }
 
-    async fn tenant(&self, rest: &Rest) -> Result<TenantFacts, SignInError> {
+    async fn tenant(&self, rest: &Rest) -> Result<FoundTenant, SignInError> {
         let ask =
             Ask::get("organization", "asking which tenant this is").query("$select=id,displayName,verifiedDomains");
         let found = match rest.read::<Page<Organization>>(ask).await {
@@ -363,7 +364,8 @@ impl Attempt<'_> {
         let cloud = self.request.cloud.clone();
         let Some(found) = found else {
             let name = wanted.or(own).unwrap_or("organizations");
-            return Ok(TenantFacts { id: self.tenant_id(name).await?, domain: name.to_owned(), cloud });
+            let facts = TenantFacts { id: self.tenant_id(name).await?, domain: name.to_owned(), cloud };
+            return Ok(FoundTenant { facts, domains: Vec::new() });
         };
         let is_it = |name: &str| {
             found.id.eq_ignore_ascii_case(name)
@@ -378,7 +380,8 @@ impl Attempt<'_> {
                 got: format!("{domain} ({})", found.id),
             });
         }
-        Ok(TenantFacts { id: found.id, domain, cloud })
+        let domains = found.verified_domains.into_iter().map(|domain| domain.name).collect();
+        Ok(FoundTenant { facts: TenantFacts { id: found.id, domain, cloud }, domains })
     }
 
     /// The id of a tenant, from what it publishes: the first segment of its issuer's path.

@@ -10,7 +10,7 @@ pub use lines::{Lines, Terminal};
 
 use crate::{
     answers::{Answers, file},
-    wizard::{Asking, KEEP_DETAILS, Kind, Need, News, Question, REDIS, STORE, Session, Side, Step, Wizard, at},
+    wizard::{Asking, KEEP_DETAILS, Kind, Need, News, Question, REDIS, STORE, Session, Step, Wizard, at},
 };
 use std::io;
 
@@ -43,8 +43,7 @@ pub fn ask(
     let mut shown = None;
     loop {
         for need in wizard.needs() {
-            // What is on this machine is there at once.
-            if need.side() != Side::Machine {
+            if need != Need::Contexts {
                 lines.say(&format!("Looking at {need} ..."))?;
             }
             let session = wizard.session();

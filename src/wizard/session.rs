@@ -29,7 +29,8 @@ pub struct Session {
     pub cloud: Option<String>,
     /// The way to sign in, by the name that `--sign-in` takes; left open, whichever works first.
     pub sign_in: Option<String>,
-    /// The tenant, by its GUID or one of its domains; left open, the one that the sign-in brings.
+    /// The tenant, by its GUID or one of its domains; left open, the one that the recorded answers name, else the one that the
+    /// sign-in brings.
     pub tenant: Option<String>,
 }
 
@@ -142,8 +143,14 @@ impl Wizard {
 
     fn session_part(&self, id: &str) -> Option<String> {
         let beforehand = self.beforehand.as_ref()?;
-        let known = beforehand.session.part(id).or_else(|| self.draft.text(id)).or_else(|| self.only_choice(id));
-        known.filter(|part| *part != OPEN).map(str::to_owned)
+        let given = beforehand.session.part(id);
+        let known = given.or_else(|| self.only_choice(id)).or_else(|| self.draft.text(id)).filter(|part| *part != OPEN);
+        known.map(str::to_owned).or_else(|| if id == TENANT { self.recorded_tenant() } else { None })
+    }
+
+    /// An application that is registered already is registered there.
+    fn recorded_tenant(&self) -> Option<String> {
+        self.recorded.as_ref()?.registration.tenant.as_ref().map(ToString::to_string)
     }
 
     pub(super) fn cloud(&self) -> String {

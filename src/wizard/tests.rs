@@ -2,7 +2,7 @@ mod connecting;
 
 use super::{
     Asking, CERTIFICATE, Discovered, Draft, Fact, Given, KEEP_DETAILS, Kind, Need, News, OPEN, QUESTIONS, SERVICE,
-    STORE, Step, StepState, WORKLOAD, Wizard, at,
+    STORE, Session, Step, StepState, WORKLOAD, Wizard, at,
 };
 use crate::{
     answers::{Answers, Certificate, Sessions, file},
@@ -405,8 +405,24 @@ enum Deed {
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    let words =
-        ["", "", "", "1", "2", "myapp", "other", "x/y:1", "a.example.com", "no", "none", "Issuer/x", "9d", "\u{1f600}"];
+    let words = [
+        "",
+        "",
+        "",
+        "1",
+        "2",
+        "3",
+        "-",
+        "myapp",
+        "other",
+        "x/y:1",
+        "a.example.com",
+        "no",
+        "none",
+        "Issuer/x",
+        "9d",
+        "\u{1f600}",
+    ];
     prop_oneof![
         8 => proptest::sample::select(words.to_vec()).prop_map(|word| Deed::Write(word.to_owned())),
         1 => ".{0,20}".prop_map(Deed::Write),
@@ -420,9 +436,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn given_anything_at_all_is_done_then_what_is_asked_applies_and_a_review_has_answers_or_says_where_it_lacks(
-        deeds in proptest::collection::vec(deed(), 0..80)
+        deeds in proptest::collection::vec(deed(), 0..80), is_connecting: bool
     ) {
         let mut wizard = Wizard::new(None);
+        if is_connecting {
+            wizard = Wizard::connecting(Session::default(), None);
+        }
         for deed in deeds {
             match deed {
                 Deed::Write(line) => { let _refused = write(&mut wizard, &line); }

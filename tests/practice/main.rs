@@ -17,6 +17,7 @@ mod new_issuer;
 mod redis;
 mod secrets;
 mod setup;
+mod sign_in;
 mod streams;
 mod try_it;
 mod world;

@@ -45,6 +45,25 @@ async fn given_the_ground_when_az_does_the_job_by_hand_then_every_step_is_taken(
     ground.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn given_somebody_signed_in_to_az_when_that_way_is_chosen_then_a_plan_is_made_as_them_and_after_a_sign_out_it_says_so()
+ {
+    let Some(program) = azure_cli() else { return };
+    let ground = ground().await;
+    let gatewright = Gatewright::new(&ground);
+    let az = AzureCli::new(&program, &ground);
+    az.sign_in().await;
+    let planned = gatewright.run(&["plan", "--sign-in", "azure-cli"]).await;
+    assert_eq!(planned.code, Some(2), "{planned:?}");
+    let who = format!("signed in as {} (the Azure CLI)", ground.caller().client_id);
+    assert!(planned.err.contains(&who), "{planned:?}");
+    az.quiet(&["logout"]).await;
+    let out = gatewright.run(&["plan", "--sign-in", "azure-cli"]).await;
+    assert_eq!(out.code, Some(1), "{out:?}");
+    assert!(out.err.contains("az login"), "{out:?}");
+    ground.stop().await.unwrap();
+}
+
 /// The value of an annotation of the Secret that holds the client secret.
 fn annotation(ground: &Ground, key: &str) -> Value {
     let secret = ground.cluster().get("", "Secret", Some("myapp"), "myapp-oauth2-proxy").unwrap();

@@ -64,6 +64,16 @@ fn given_a_device_code_when_it_is_typed_into_the_page_that_is_shown_then_setup_g
 }
 
 #[test]
+fn given_ctrl_c_while_a_device_code_waits_then_it_ends_at_once_and_nothing_is_changed() {
+    let run = ["setup", "--practice", "--sign-in", "device-code", "--ui", "plain"];
+    let mut terminal = Terminal::run(&run, 80, 24);
+    terminal.wait_for_news("and enter the code ");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+    assert!(terminal.everything().contains("Nothing has been changed."), "{}", terminal.everything());
+}
+
+#[test]
 fn given_a_device_code_that_is_declined_then_the_reason_is_told_and_another_way_can_be_chosen() {
     let mut terminal = Terminal::run(&["setup", "--practice", "--ui", "plain"], 80, 24);
     answer(&mut terminal, "How do you sign in to Entra?", "2");

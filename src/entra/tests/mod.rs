@@ -6,6 +6,7 @@ mod graph;
 mod registration;
 mod signing_in;
 mod stopping;
+mod ways;
 
 use super::{Environment, Method, Patience, Session, SignInRequest, WaitReason, sign_in};
 use crate::facts::CloudEndpoints;

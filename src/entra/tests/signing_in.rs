@@ -74,6 +74,19 @@ async fn given_an_application_that_may_not_read_the_organization_when_signing_in
     let request = SignInRequest { tenant: Some("contoso.com".to_owned()), ..world.request(Method::Auto) };
     let session = sign_in(request, &no_code).await.unwrap();
     assert_eq!((session.tenant().id.as_str(), session.tenant().domain.as_str()), (TENANT, "contoso.com"));
+    let is_another = |tenant: &str| session.is_another_tenant(tenant);
+    assert!(is_another("22222222-2222-2222-2222-222222222222") && !is_another(TENANT));
+    assert!(!is_another("fabrikam.com"), "its domains may not be read: nobody can tell");
+}
+
+#[tokio::test]
+async fn given_a_session_then_it_is_known_by_every_domain_of_its_tenant_and_by_no_other() {
+    let world = World::start().await;
+    let session = sign_in(world.request(Method::Auto), &no_code).await.unwrap();
+    for own in [TENANT, "contoso.com", "Contoso.OnMicrosoft.com"] {
+        assert!(!session.is_another_tenant(own), "{own}");
+    }
+    assert!(session.is_another_tenant("fabrikam.com"));
 }
 
 #[tokio::test]
@@ -125,8 +138,9 @@ async fn given_a_certificate_authority_that_is_none_when_signing_in_then_the_fil
 
 /// An Azure CLI of canned answers.
 #[derive(Clone, Debug)]
-struct FakeCli {
-    cloud: String,
+pub(super) struct FakeCli {
+    pub(super) cloud: String,
+    pub(super) accounts: Value,
     token: Result<String, String>,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -136,7 +150,9 @@ impl Executor for FakeCli {
     async fn run(&self, _: &OsStr, arguments: &[&OsStr]) -> std::io::Result<Output> {
         let command = arguments.last().unwrap().to_string_lossy().into_owned();
         self.asked.lock().unwrap().push(command.clone());
-        let answer = if command.contains("account show") {
+        let answer = if command.contains("account list") {
+            Ok(self.accounts.to_string())
+        } else if command.contains("account show") {
             Ok(json!({"tenantId": TENANT, "user": {"name": "ada@contoso.com", "type": "user"}}).to_string())
         } else if command.contains("cloud show") {
             Ok(json!({"name": "Fake", "endpoints": {"activeDirectory": self.cloud}}).to_string())
@@ -151,10 +167,15 @@ impl Executor for FakeCli {
 }
 
 /// A request that has nothing but the Azure CLI.
-fn with_cli(world: &World, change: impl FnOnce(&mut FakeCli)) -> (SignInRequest, FakeCli) {
+pub(super) fn with_cli(world: &World, change: impl FnOnce(&mut FakeCli)) -> (SignInRequest, FakeCli) {
     let token = json!({"accessToken": "cli-token", "expires_on": 4_000_000_000_i64, "tokenType": "Bearer"});
-    let mut cli =
-        FakeCli { cloud: world.cloud().sign_in.to_string(), token: Ok(token.to_string()), asked: Arc::default() };
+    let user = json!({"name": "ada@contoso.com", "type": "user"});
+    let mut cli = FakeCli {
+        cloud: world.cloud().sign_in.to_string(),
+        accounts: json!([{"isDefault": true, "tenantId": TENANT, "tenantDefaultDomain": "contoso.com", "user": user}]),
+        token: Ok(token.to_string()),
+        asked: Arc::default(),
+    };
     change(&mut cli);
     let azure_cli = Arc::new(cli.clone());
     (SignInRequest { environment: Environment::default(), azure_cli, ..world.request(Method::Auto) }, cli)
@@ -204,7 +225,7 @@ async fn given_nothing_at_all_and_nobody_to_ask_when_signing_in_then_every_way_i
 }
 
 #[derive(Debug)]
-struct NoCli;
+pub(super) struct NoCli;
 
 #[async_trait::async_trait]
 impl Executor for NoCli {

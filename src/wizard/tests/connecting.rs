@@ -176,6 +176,21 @@ fn given_one_application_is_installed_then_the_conversation_goes_on_from_its_rec
 }
 
 #[test]
+fn given_recorded_answers_that_name_their_tenant_then_that_is_signed_in_to_unless_another_one_was_said() {
+    let named = || {
+        let text = EXAMPLE.replace("# tenant: contoso", "tenant: contoso");
+        RecordedApplication { answers: Ok(Box::new(read(&text))), ..recorded("myapp", "myapp") }
+    };
+    let wizard = with_installed(None, vec![named()]);
+    assert_eq!(wizard.session().tenant.as_deref(), Some("contoso.onmicrosoft.com"));
+    let mut wizard = connecting();
+    converse(&mut wizard, &[(CONTEXT, ""), (CLOUD, ""), (SIGN_IN, "")]);
+    wizard.answer(Given::text("example.org")).unwrap();
+    wizard.learn(News::Installations(Fact::Known(vec![named()])));
+    assert_eq!((wizard.asking(), wizard.session().tenant.as_deref()), (Asking::Review, Some("example.org")));
+}
+
+#[test]
 fn given_several_are_installed_then_it_is_asked_which_and_a_name_tells() {
     let both = || vec![recorded("team-a", "wiki"), recorded("team-b", "wiki"), recorded("shop", "shop")];
     let mut wizard = with_installed(None, both());
