@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod api_server;
 mod azure_cli;
+mod both_worlds;
 mod export;
+mod kept;
 mod kubectl;
 mod parts;
 mod served;

@@ -13,7 +13,8 @@ use tokio::process::Command;
 /// Longer than any of these commands may take on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A missing part is a failure where this is `1`, else it is named and its tests are passed over.
+/// A missing part is a failure where this is `all`, and one that is to be on PATH where it is `1`; else it is named and its
+/// tests are passed over.
 const REQUIRED: &str = "GATEWRIGHT_REQUIRE_REAL_PARTS";
 /// More kubectl programs to try, separated as in PATH.
 const KUBECTLS: &str = "GATEWRIGHT_KUBECTLS";
@@ -22,10 +23,21 @@ const KUBECTLS: &str = "GATEWRIGHT_KUBECTLS";
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     path: PathBuf,
+    name: String,
     version: String,
 }
 
 impl Program {
+    /// A program whose version is known.
+    pub(crate) fn of(path: PathBuf, name: &str, version: &str) -> Self {
+        Self { path, name: name.to_owned(), version: version.to_owned() }
+    }
+
+    /// What the tests call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A program that tells its version as JSON.
     fn telling(path: PathBuf, arguments: &[&str], pointer: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -37,7 +49,8 @@ impl Program {
             .unwrap_or_else(|error| panic!("{} {arguments:?}: {error}: {said:?}", path.display()));
         let version = told.pointer(pointer).and_then(serde_json::Value::as_str);
         let version = version.unwrap_or_else(|| panic!("{}: {told}", path.display())).to_owned();
-        Self { path, version }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { path, name, version }
     }
 
     /// `1.33.1` of `v1.33.1-dispatcher`, as numbers.
@@ -53,7 +66,7 @@ impl Program {
 
     /// Tells that the running test uses it.
     pub(crate) fn is_used(&self) {
-        say(&format!("uses {} {}", self.path.file_name().unwrap_or_default().to_string_lossy(), self.version));
+        say(&format!("uses {} {}", self.name, self.version));
     }
 }
 
@@ -108,10 +121,19 @@ fn kubectl_files() -> BTreeSet<PathBuf> {
 
 fn missing(part: &str, where_it_is: &str) {
     assert!(
-        std::env::var(REQUIRED).as_deref() != Ok("1"),
+        !matches!(std::env::var(REQUIRED).as_deref(), Ok("1" | "all")),
         "{part} is not on PATH, and {REQUIRED}=1 demands it; {where_it_is}"
     );
     say(&format!("passed over, because {part} is not on PATH; {where_it_is}"));
+}
+
+/// Tells that a part is missing which `tests/real/parts/get` would have got; a failure where `all` parts are required.
+pub(crate) fn missing_kept(part: &str) {
+    assert!(
+        std::env::var(REQUIRED).as_deref() != Ok("all"),
+        "{part} has not been got, and {REQUIRED}=all demands it; `tests/real/parts/get {part}` gets it"
+    );
+    say(&format!("passed over, because {part} has not been got; `tests/real/parts/get {part}` gets it"));
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -219,10 +241,11 @@ impl<'a> Kubectl<'a> {
     }
 }
 
-/// The Azure CLI, if it is on PATH.
+/// The Azure CLI: the one that was got, or else the one on PATH.
 pub(crate) fn azure_cli() -> Option<Program> {
-    let Some(path) = on_path("az") else {
-        missing("az", "`pip install azure-cli` brings it, and `.ci/run` does that");
+    let got = crate::kept::find("azure-cli").map(|program| program.path);
+    let Some(path) = got.or_else(|| on_path("az")) else {
+        missing("az", "`tests/real/parts/get azure-cli` brings it");
         return None;
     };
     Some(Program::telling(path, &["version", "--output", "json"], "/azure-cli"))

@@ -1,0 +1,130 @@
+//! What the real API server makes of Gatewright's objects, held against what the practice ground makes of them.
+
+use crate::api_server::ApiServer;
+use crate::parts::ground;
+use gatewright::answers::Answers;
+use gatewright::blueprint::{Existing, Known, blueprint};
+use gatewright::cluster::{Cluster, DiscoverRequest, Write};
+use gatewright::facts::{CloudEndpoints, Facts, RegisteredFacts, TenantFacts};
+use gatewright::practice::world;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
+
+fn answers() -> Answers {
+    gatewright::answers::file::parse(&std::fs::read_to_string(EXAMPLE).unwrap(), EXAMPLE).unwrap()
+}
+
+/// The objects that the example becomes in this cluster, in the order in which they are made.
+async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
+    let request = DiscoverRequest {
+        app_name: answers.application.name.to_string(),
+        namespace: answers.application.namespace.to_string(),
+        service: None,
+        gateway: None,
+        issuer: answers.certificate.issuer().map(|issuer| (issuer.kind.as_str().to_owned(), issuer.name.to_string())),
+        tls_secret: None,
+        redis: None,
+    };
+    let url = |host: &str| format!("https://{host}").parse().unwrap();
+    let tenant = TenantFacts {
+        id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        domain: "example.com".to_owned(),
+        cloud: CloudEndpoints {
+            name: "public".to_owned(),
+            sign_in: url("login.microsoftonline.com"),
+            graph: url("graph.microsoft.com"),
+            resource_manager: url("management.azure.com"),
+            certificate_authority: None,
+        },
+    };
+    let facts = Facts { cluster: cluster.discover(&request).await.unwrap(), tenant };
+    let registered = RegisteredFacts {
+        client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
+        object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
+    };
+    let existing = Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new() };
+    let parts = blueprint(answers, &facts, &existing).unwrap();
+    parts.iter().filter_map(|part| Some(part.manifest()?.object.clone())).collect()
+}
+
+/// The pods that controllers and a kubelet would have made of the deployments among `objects`.
+fn pods_of(objects: &[Value]) -> Vec<Value> {
+    let deployments = objects.iter().filter(|object| object["kind"] == "Deployment");
+    let pod = |deployment: &Value| {
+        let (metadata, template) = (&deployment["metadata"], &deployment["spec"]["template"]);
+        json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": format!("{}-0", metadata["name"].as_str().unwrap()),
+                "namespace": metadata["namespace"],
+                "labels": template["metadata"]["labels"],
+            },
+            "spec": template["spec"],
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+        })
+    };
+    deployments.map(pod).collect()
+}
+
+/// What is another in every world.
+fn forget(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            // The real server shows a status that nobody has written yet, the practice ground does not.
+            fields.retain(|name, field| name != "status" || *field != json!({}));
+            for (name, field) in fields.iter_mut() {
+                match name.as_str() {
+                    "uid" | "resourceVersion" | "creationTimestamp" | "time" | "clusterIP" | "clusterIPs"
+                        if !field.is_object() =>
+                    {
+                        *field = Value::from("another in every world");
+                    }
+                    _ => forget(field),
+                }
+            }
+            fields.sort_keys();
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_both_worlds_when_the_example_is_tried_on_them_then_both_make_the_same_of_every_object() {
+    let Some(real) = ApiServer::start().await else { return };
+    real.serve_resources_of("istio-files-newest").await;
+    real.serve_resources_of("cert-manager-files").await;
+    let world = world::healthy().unwrap();
+    real.make(&world).await;
+    real.make(&pods_of(&world)).await;
+    let real = (real.connect().await, real);
+    let ground = ground().await;
+    let practice = gatewright::cluster::connect(Some(&ground.directory().join("kubeconfig")), None).await.unwrap();
+
+    let answers = answers();
+    let objects = objects(&real.0, &answers).await;
+    assert_eq!(objects, self::objects(&practice, &answers).await, "both are seen as the same cluster");
+    let mut differences = Vec::new();
+    for object in &objects {
+        // The others are in it, and a namespace that was only tried is not there.
+        let write = if object["kind"] == "Namespace" { Write::ForReal } else { Write::DryRun };
+        let mut made = Vec::new();
+        for cluster in [&real.0, &practice] {
+            let mut answer = match cluster.apply(object, write).await {
+                Ok(answer) => answer,
+                Err(error) => panic!("{} {}: {error}", object["kind"], object["metadata"]["name"]),
+            };
+            forget(&mut answer);
+            made.push(serde_json::to_string_pretty(&answer).unwrap());
+        }
+        if made[0] != made[1] {
+            let difference = similar::TextDiff::from_lines(&made[0], &made[1]);
+            differences.push(difference.unified_diff().header("real", "practice").to_string());
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    ground.stop().await.unwrap();
+}
