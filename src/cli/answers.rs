@@ -64,6 +64,9 @@ pub(super) enum NoAnswers {
 
 /// The answers of a file: the named one, else `./gatewright.yaml` if it is there.
 pub(super) fn of_a_file(global: &Global, app: Option<&str>) -> Result<Option<Answers>, NoAnswers> {
+    if global.recorded_only {
+        return Ok(None);
+    }
     let path: PathBuf = match &global.answers {
         Some(path) => path.clone(),
         None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),

@@ -10,17 +10,19 @@ use std::path::PathBuf;
 
 /// Microsoft Entra ID sign-in in front of one application behind an Istio gateway.
 #[derive(Debug, Parser)]
-#[command(name = "gatewright", version, about, arg_required_else_help = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "gatewright", version, about, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Arguments {
     /// What holds for every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// What to do; without it, on a terminal, what is installed is shown.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 const AFTER_HELP: &str = "\
+Without a command, on a terminal: what is installed here, how well it is, and what to do next.
+
 Try it with no Azure and no cluster:
   gatewright setup --practice --answers assets/answers/example.yaml
 
@@ -60,6 +62,9 @@ pub struct Global {
     /// Write a log to this file; it holds no secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    /// Setup begins with the recorded answers, whatever file lies about; nobody types it
+    #[arg(skip)]
+    pub recorded_only: bool,
     /// Tell more; twice for every request in the log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,

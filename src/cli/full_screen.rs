@@ -258,7 +258,14 @@ impl Run {
                 Decision::Leave => return None,
                 Decision::FindOut(session, need) => self.find_out(session, need),
                 Decision::SaveAnswers(answers) => self.dialogue.saved(questions::save_beside(&answers)),
-                Decision::Apply | Decision::Again | Decision::Revise | Decision::Edit(_) | Decision::Save(_) => {}
+                // These belong to other screens.
+                Decision::Apply
+                | Decision::Again
+                | Decision::Revise
+                | Decision::Edit(_)
+                | Decision::Save(_)
+                | Decision::SetUp(_)
+                | Decision::Practise => {}
             }
         }
     }

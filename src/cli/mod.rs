@@ -7,6 +7,7 @@ mod discovery;
 mod exit;
 mod export;
 mod full_screen;
+mod home;
 mod interruption;
 mod link;
 mod logging;
@@ -57,14 +58,16 @@ fn told_by_clap(error: &clap::Error) -> Exit {
 
 /// What is planned and named in the design, but not there yet, is refused by name and not ignored.
 fn not_built_yet(arguments: &Arguments) -> Option<String> {
-    if arguments.global.ui == Ui::Tui && !matches!(arguments.command, Command::Setup { .. }) {
-        return Some("--ui tui: only `setup` has a full screen yet; use --ui plain or --ui json".to_owned());
+    if arguments.global.ui == Ui::Tui && !matches!(arguments.command, None | Some(Command::Setup { .. })) {
+        return Some(
+            "--ui tui: only `setup` and `gatewright` alone have a full screen; use --ui plain or --ui json".to_owned(),
+        );
     }
     match &arguments.command {
-        Command::Export { format: ExportFormat::Kustomize, .. } => {
+        Some(Command::Export { format: ExportFormat::Kustomize, .. }) => {
             Some("--format kustomize is not built yet; use --format yaml".to_owned())
         }
-        Command::Export { format: ExportFormat::Helm, .. } => {
+        Some(Command::Export { format: ExportFormat::Helm, .. }) => {
             Some("--format helm is not built yet; use --format yaml".to_owned())
         }
         _ => None,
@@ -73,6 +76,7 @@ fn not_built_yet(arguments: &Arguments) -> Option<String> {
 
 async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
     let Arguments { global, command } = arguments;
+    let Some(command) = command else { return home::home(&global, screen).await };
     match command {
         Command::Setup { app } => setup::setup(&global, screen, app.as_deref()).await,
         Command::Plan { app } => setup::plan(&global, screen, app.as_deref()).await,

@@ -1,6 +1,6 @@
 //! What is installed, in plain text: one line each, and what is not as it should be.
 
-use crate::engine::installations::{Installation, Level, Pods};
+use crate::engine::installations::{Installation, Level, Overview, Pods};
 use std::fmt::Write as _;
 
 /// What stands where nothing is known.
@@ -78,4 +78,71 @@ fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
         let _infallible = writeln!(text, "{}", line.trim_end());
     }
     text.trim_end().to_owned()
+}
+
+/// Everything that is installed, what is not as it should be, and what to do: for a terminal that is not drawn on.
+pub fn home_text(overview: &Overview, practice: bool, columns: Option<usize>) -> String {
+    let flag = if practice { " --practice" } else { "" };
+    let here = if practice { "on the practice ground" } else { "in" };
+    let all = &overview.installations;
+    if all.is_empty() {
+        let nothing = if practice {
+            "Nothing is installed on the practice ground yet.".to_owned()
+        } else {
+            format!("Nothing is installed in {} yet.", overview.context)
+        };
+        return format!("{nothing}\n\n{}", invitations(practice));
+    }
+    let place = if practice { here.to_owned() } else { format!("{here} {}", overview.context) };
+    let counted = if all.len() == 1 { "1 installation".to_owned() } else { format!("{} installations", all.len()) };
+    let mut text = format!("{counted} {place}: {}.\n\n{}\n", health_counts(all), installations_table(all));
+    let room = columns.unwrap_or(100).clamp(40, 100);
+    for one in all.iter().filter(|one| !one.findings.is_empty()) {
+        let _infallible = writeln!(text, "\n{}", one.full_name());
+        for finding in &one.findings {
+            let (level, about) = (finding.level.word(), finding.about.name());
+            for line in
+                [folded(&format!("{level}: {about}. {}", finding.reason), room), folded(&finding.to_do, room)].concat()
+            {
+                let _infallible = writeln!(text, "  {line}");
+            }
+        }
+    }
+    let next = [
+        (format!("gatewright setup{flag} NAMESPACE/APPLICATION"), "change one, from its recorded answers"),
+        (format!("gatewright plan{flag} NAMESPACE/APPLICATION"), "what differs, and why; nothing is written"),
+    ];
+    let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    text.push_str("\nNext:");
+    for (command, good_for) in next {
+        let _infallible = write!(text, "\n  {command:width$}   {good_for}");
+    }
+    text
+}
+
+/// What there is to do where nothing is installed, or nobody knows.
+pub fn invitations(practice: bool) -> String {
+    if practice {
+        return "Next:\n  gatewright setup --practice   set up sign-in for an application, to try it".to_owned();
+    }
+    "Next:\n  gatewright setup        set up sign-in for an application; nothing is changed before you have seen all of it\n  \
+     gatewright --practice   try it first, with no Azure and no cluster"
+        .to_owned()
+}
+
+/// Text in lines, broken between words.
+fn folded(text: &str, room: usize) -> Vec<String> {
+    use unicode_width::UnicodeWidthStr as _;
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

@@ -4,7 +4,9 @@ mod installations;
 mod json;
 mod plain;
 
-pub use installations::{certificate_text, days_text, health_counts, installations_table, pods_text};
+pub use installations::{
+    certificate_text, days_text, health_counts, home_text, installations_table, invitations, pods_text,
+};
 pub use json::Json;
 pub use plain::{Plain, Style, hand_over_text, plan_text, problem_text};
 

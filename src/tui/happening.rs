@@ -4,7 +4,10 @@ use super::state::{Ending, Item};
 use crate::{
     answers::Answers,
     blueprint::PartId,
-    engine::event::Envelope,
+    engine::{
+        event::{Envelope, Problem},
+        installations::Overview,
+    },
     wizard::{News, Session, Wizard},
 };
 use crossterm::event::KeyEvent;
@@ -32,6 +35,13 @@ pub enum Happening {
     Begun,
     /// The work is over, and the person is asked what next.
     Over(Ending),
+    /// What is installed is looked at, on the practice ground or not.
+    LookingAround {
+        /// Whether on the practice ground.
+        practice: bool,
+    },
+    /// What is installed, or why it cannot be told.
+    LookedAround(Box<Result<Overview, Problem>>),
     /// The objects were saved as files, or not; what to say about it.
     Saved(Result<String, String>),
     /// A signal asks us to end.
@@ -80,6 +90,10 @@ pub enum Wish {
     EndNow,
     /// Look and plan again.
     Again,
+    /// Set up an application: a new one, or the one that is named as `namespace/name`.
+    SetUp(Option<String>),
+    /// Go to the practice ground.
+    Practise,
     /// Save the objects as files in this folder.
     Save(String),
     /// Stop for a while, back to the shell.

@@ -1,6 +1,6 @@
 //! Which keys do what where, as data. Dispatch, the hint bar and the overlay of all keys read the same table.
 
-use super::state::{Pace, Pane, Phase, State};
+use super::state::{Home, Pace, Pane, Phase, State};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does.
@@ -18,6 +18,12 @@ pub enum Command {
     Yaml,
     Diff,
     Why,
+    Filter,
+    All,
+    Details,
+    Change,
+    New,
+    Practise,
     Find,
     FindNext,
     Save,
@@ -139,6 +145,47 @@ fn named(text: &str) -> String {
     text.to_owned()
 }
 
+static HOME: &[Row] = rows![
+    [key(KeyCode::Enter)] => Change, change_label, InTheBar, if |state| home(state, |home| home.installation().is_some());
+    [letter('n'), key(KeyCode::Enter)] => New, |_| named("new"), InTheBar;
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("choose"), InTheBar, if |state| home(state, Home::may_choose);
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("choose"), InTheBar, if |state| home(state, Home::may_choose);
+    [letter('d')] => Details, |_| named("details"), InTheBar, if |state| home(state, |home| home.installation().is_some());
+    [letter('/')] => Filter, |_| named("filter"), InTheBar, if |state| home(state, |home| home.installations.len() > 1);
+    [key(KeyCode::Esc)] => All, |_| named("show all"), InTheBar, if |state| home(state, |home| !home.filter.is_empty());
+    [letter('r')] => Again, |_| named("look again"), InTheBar, if |state| !home(state, Home::is_looking);
+    [letter('p')] => Practise, |_| named("practice ground"), InTheBar, if may_practise;
+    [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
+    [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
+    [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
+    [key(KeyCode::Home), letter('g')] => First, |_| named("first, last"), InTheOverlay, if |state| home(state, Home::may_choose);
+    [key(KeyCode::End), letter('G')] => Last, |_| named("first, last"), InTheOverlay, if |state| home(state, Home::may_choose);
+];
+
+static HOME_DETAILS: &[Row] = rows![
+    [key(KeyCode::Enter)] => Change, change_label, InTheBar;
+    [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if |state| home(state, Home::may_scroll);
+    [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if |state| home(state, Home::may_scroll);
+    [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
+    [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
+    [letter('d'), key(KeyCode::Esc), letter('q')] => Details, |_| named("back to the list"), InTheBar;
+];
+
+/// Whether something holds of what is installed.
+fn home(state: &State, holds: impl FnOnce(&Home) -> bool) -> bool {
+    state.home.as_ref().is_some_and(holds)
+}
+
+/// The practice ground is for whoever has nothing yet.
+fn may_practise(state: &State) -> bool {
+    !state.opening.practice && home(state, |home| home.is_empty() && !home.is_looking())
+}
+
+fn change_label(state: &State) -> String {
+    let chosen = state.home.as_ref().and_then(Home::installation);
+    chosen.map_or_else(|| named("set up"), |one| format!("set up {}", one.application))
+}
+
 static LOOKING: &[Row] = rows![
     [letter('l')] => Log, |_| named("log"), InTheBar;
     [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
@@ -236,6 +283,8 @@ pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
         LOG
     } else {
         match state.phase {
+            Phase::Home if home(state, |home| home.detailed) => HOME_DETAILS,
+            Phase::Home => HOME,
             Phase::Looking => LOOKING,
             Phase::Asking => asking::rows(state),
             Phase::Review => REVIEW,

@@ -29,6 +29,18 @@ pub fn review(body: Rect) -> [Rect; 2] {
     Layout::horizontal([Constraint::Length(u16::try_from(tree).unwrap_or(38)), Constraint::Fill(1)]).areas(body)
 }
 
+/// Divides the body of what is installed: the list, and the details of the chosen one; beside each other where there is room.
+pub fn home(body: Rect) -> [Rect; 2] {
+    if body.width >= 120 {
+        let list = u32::from(body.width) * 60 / 100;
+        let list = Constraint::Length(u16::try_from(list).unwrap_or(body.width));
+        return Layout::horizontal([list, Constraint::Fill(1)]).areas(body);
+    }
+    let list = u32::from(body.height) * 45 / 100;
+    let list = Constraint::Length(u16::try_from(list).unwrap_or(body.height));
+    Layout::vertical([list, Constraint::Fill(1)]).areas(body)
+}
+
 /// Divides the body of the work: the rows, and what is to be said about them.
 pub fn progress(body: Rect, is_over: bool) -> [Rect; 2] {
     let said = if is_over { 8 } else { 5 };

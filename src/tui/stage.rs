@@ -14,7 +14,8 @@ use crate::{
     blueprint::PartId,
     engine::{
         Control,
-        event::{Envelope, Listener},
+        event::{Envelope, Listener, Problem},
+        installations::Overview,
     },
     wizard::{Need, News, Session},
 };
@@ -81,6 +82,10 @@ pub enum Decision {
     Leave,
     /// Look and plan again.
     Again,
+    /// Set up an application: a new one, or the one that is named as `namespace/name`.
+    SetUp(Option<String>),
+    /// Go to the practice ground.
+    Practise,
     /// Save the objects in this folder, and ask again.
     Save(String),
 }
@@ -151,6 +156,16 @@ impl Dialogue {
         self.say(Happening::Begun);
     }
 
+    /// Shows that what is installed is being looked at, on the practice ground or not.
+    pub fn look_around(&self, practice: bool) {
+        self.say(Happening::LookingAround { practice });
+    }
+
+    /// Shows what is installed, or why that cannot be told.
+    pub fn looked_around(&self, found: Result<Overview, Problem>) {
+        self.say(Happening::LookedAround(Box::new(found)));
+    }
+
     /// Tells what came of saving.
     pub fn saved(&self, result: Result<String, String>) {
         self.say(Happening::Saved(result));
@@ -174,6 +189,15 @@ impl Dialogue {
 impl Stage {
     /// Takes the terminal and draws the first frame.
     pub fn open(opening: Opening) -> io::Result<Self> {
+        Self::showing(|size| State::new(opening, size))
+    }
+
+    /// The same, with what is installed as the first screen.
+    pub fn open_home(opening: Opening) -> io::Result<Self> {
+        Self::showing(|size| State::home(opening, size))
+    }
+
+    fn showing(first: impl FnOnce((u16, u16)) -> State) -> io::Result<Self> {
         let device = Device::find()?;
         let theme = Theme::of(Abilities::of_environment(|name| std::env::var(name).ok()));
         let guard = Guard::take(device.clone())?;
@@ -185,7 +209,7 @@ impl Stage {
             guard,
             terminal,
             theme,
-            state: State::new(opening, size),
+            state: first(size),
             began: Instant::now(),
             sender,
             happenings,
@@ -300,6 +324,8 @@ impl Stage {
             Some(Wish::Revise) => Decision::Revise,
             Some(Wish::SaveAnswers(answers)) => Decision::SaveAnswers(answers),
             Some(Wish::Again) => Decision::Again,
+            Some(Wish::SetUp(app)) => Decision::SetUp(app),
+            Some(Wish::Practise) => Decision::Practise,
             Some(Wish::Save(folder)) => Decision::Save(folder),
             Some(Wish::Leave) => {
                 cancel.cancel();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod asking;
+mod home;
 mod keys;
 mod pictures;
 mod sample;

@@ -1,6 +1,6 @@
 //! The screens, each reached by what happens and by nothing else.
 
-use crate::asking;
+use crate::{asking, home};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
@@ -17,6 +17,18 @@ pub(crate) type Screen = (&'static str, fn((u16, u16)) -> State);
 
 /// Every screen.
 pub(crate) const SCREENS: &[Screen] = &[
+    ("home-looking", home::opened),
+    ("home", home::found),
+    ("home-details", |size| press(home::found(size), "d")),
+    ("home-well", |size| press(home::found(size), "G")),
+    ("home-filtering", |size| press(home::found(size), "/shop")),
+    ("home-filtered", |size| press(home::found(size), "/shop\n")),
+    ("home-filtered-out", |size| press(home::found(size), "/nobody\n")),
+    ("home-keys", |size| press(home::found(size), "?")),
+    ("home-looking-again", home::again),
+    ("home-empty", home::empty),
+    ("home-empty-practice", home::empty_practice),
+    ("home-no-cluster", home::no_cluster),
     ("looking", opened),
     ("looking-connected", connected),
     ("looking-device-code", device_code),

@@ -5,6 +5,7 @@
 mod asking;
 mod connecting;
 mod full_screen;
+mod home;
 mod questions;
 mod terminal;
 #[cfg(target_os = "linux")]

@@ -48,6 +48,11 @@ impl Terminal {
         Self::start(BINARY, arguments, 80, 24, Arc::clone(&self.home), |_| {})
     }
 
+    /// The same, with a say in its environment.
+    pub(crate) fn run_again_prepared(&self, arguments: &[&str], prepare: impl Fn(&mut CommandBuilder)) -> Self {
+        Self::start(BINARY, arguments, 80, 24, Arc::clone(&self.home), prepare)
+    }
+
     /// The screen size does not matter to it, and neither does anybody watching: runs to its end and tells exit code and output.
     pub(crate) fn run_to_its_end(&self, arguments: &[&str]) -> (u32, String) {
         let mut run = self.run_again(arguments);

@@ -1,6 +1,7 @@
 //! The screens, drawn. Drawing only reads the state: the same state is the same picture.
 
 mod asking;
+mod home;
 mod looking;
 mod overlays;
 mod progress;
@@ -49,6 +50,11 @@ fn body(state: &State, theme: &Theme, frame: &mut Frame, areas: Areas) {
         overlays::log(state, theme, frame, areas.body);
     } else {
         match state.phase {
+            Phase::Home => {
+                if let Some(shown) = &state.home {
+                    home::draw(state, shown, theme, frame, areas.body);
+                }
+            }
             Phase::Asking => {
                 if let Some(asking) = &state.asking {
                     asking::draw(state, asking, theme, frame, areas.body);
@@ -113,6 +119,9 @@ fn status(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
 
 /// The truth about changes, in a line.
 fn truth(state: &State, theme: &Theme) -> (String, Style) {
+    if let (Phase::Home, Some(shown)) = (state.phase, &state.home) {
+        return home::truth(shown, theme);
+    }
     if let Some(asking) = state.asked() {
         return (asking::so_far(state, asking), theme.faint);
     }
@@ -158,6 +167,7 @@ fn changes_text(counts: &Counts) -> String {
 fn typing(prompt: &Prompt, theme: &Theme, frame: &mut Frame, area: Rect) {
     let (label, input) = match prompt {
         Prompt::Find(input) => (" Find: ", input),
+        Prompt::Filter(input) => (" Show those with: ", input),
         Prompt::Folder(input) => (" Save as files in the folder: ", input),
     };
     let label_width = u16::try_from(width(label)).unwrap_or_default();

@@ -232,7 +232,7 @@ fn when(wave: Wave) -> &'static str {
 }
 
 /// A bar at the right border, where not everything is in sight.
-fn scrollbar(theme: &Theme, frame: &mut Frame, area: Rect, all: usize, first: usize, height: usize) {
+pub(super) fn scrollbar(theme: &Theme, frame: &mut Frame, area: Rect, all: usize, first: usize, height: usize) {
     if all <= height || area.height < 3 {
         return;
     }

@@ -2,6 +2,7 @@
 
 mod answering;
 mod asking;
+mod home;
 mod log;
 mod looking;
 mod progress;
@@ -9,6 +10,7 @@ mod review;
 mod trial;
 
 pub use asking::{Asking, Choosing, Chosen, Field, Focus, LONGEST_ANSWER, Text, label, sentence};
+pub use home::{Home, Look};
 pub use log::Log;
 pub use looking::{Fact, Looking};
 pub use progress::{Progress, Row, Status};
@@ -20,7 +22,10 @@ use super::{
     keymap::{self, Command},
     layout,
 };
-use crate::engine::event::{Envelope, Event, Problem, Title};
+use crate::engine::{
+    event::{Envelope, Event, Problem, Title},
+    installations::Overview,
+};
 use crossterm::event::{Event as TerminalEvent, KeyEvent};
 use std::time::Duration;
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler as _};
@@ -52,6 +57,8 @@ pub struct Opening {
 /// Where the work has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// The person looks at what is installed.
+    Home,
     /// Facts arrive.
     Looking,
     /// The person is asked.
@@ -101,6 +108,8 @@ pub struct World {
 pub enum Prompt {
     /// What to find.
     Find(Input),
+    /// Which installations to show.
+    Filter(Input),
     /// Where to save.
     Folder(Input),
 }
@@ -114,6 +123,8 @@ pub struct State {
     pub phase: Phase,
     /// The world, once it is known.
     pub world: Option<World>,
+    /// What is installed, where that is shown.
+    pub home: Option<Home>,
     /// The facts.
     pub looking: Looking,
     /// The questions, where somebody is asked.
@@ -148,6 +159,7 @@ impl State {
     /// The state before anything has happened.
     pub fn new(opening: Opening, size: (u16, u16)) -> Self {
         Self {
+            home: None,
             looking: Looking::new(&opening),
             opening,
             phase: Phase::Looking,
@@ -166,6 +178,11 @@ impl State {
             now: Duration::ZERO,
             size,
         }
+    }
+
+    /// The same, with what is installed as the first screen.
+    pub fn home(opening: Opening, size: (u16, u16)) -> Self {
+        Self { home: Some(Home::new()), phase: Phase::Home, ..Self::new(opening, size) }
     }
 
     /// Takes in what happened at `now`, and tells what the person wants done that the screen can't do itself.
@@ -190,6 +207,11 @@ impl State {
                 self.pace = Pace::GoingOn;
             }
             Happening::Over(ending) => self.over(ending),
+            Happening::LookingAround { practice } => {
+                self.opening.practice = practice;
+                self.at_home(|home| home.begin(now));
+            }
+            Happening::LookedAround(found) => self.looked_around(*found),
             Happening::Saved(result) => {
                 self.notice = Some(result.unwrap_or_else(|cause| format!("Not saved: {cause}")));
             }
@@ -206,6 +228,7 @@ impl State {
         match self.phase {
             Phase::Looking => true,
             Phase::Asking => self.asking.as_ref().is_some_and(Asking::is_looking),
+            Phase::Home => self.home.as_ref().is_some_and(Home::is_looking),
             // While it pauses, what has been written may still be waited for.
             Phase::Applying => !matches!(self.pace, Pace::Paused(_)) || self.progress.running().next().is_some(),
             Phase::Review | Phase::Over => false,
@@ -246,9 +269,27 @@ impl State {
     pub fn prompt_label(&self) -> String {
         let label = match &self.prompt {
             Some(Prompt::Folder(_)) => "save",
+            Some(Prompt::Filter(_)) => "keep",
             _ => "find",
         };
         label.to_owned()
+    }
+
+    fn at_home(&mut self, change: impl FnOnce(&mut Home)) {
+        if let Some(home) = &mut self.home {
+            change(home);
+        }
+    }
+
+    fn looked_around(&mut self, found: Result<Overview, Problem>) {
+        if let Ok(overview) = &found {
+            self.world = Some(World { tenant: String::new(), context: overview.context.clone() });
+        }
+        // What was being typed may be about what is no longer there.
+        if matches!(self.prompt, Some(Prompt::Filter(_))) && found.is_err() {
+            self.prompt = None;
+        }
+        self.at_home(|home| home.found(found));
     }
 
     fn over(&mut self, ending: Ending) {
@@ -309,7 +350,9 @@ impl State {
         if self.is_answering() {
             return self.pasted_as_an_answer(text);
         }
-        let Some(Prompt::Find(input) | Prompt::Folder(input)) = &mut self.prompt else { return };
+        let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt else {
+            return;
+        };
         for letter in text.chars().filter(|letter| !letter.is_control()) {
             if input.value().chars().count() >= LONGEST_INPUT {
                 break;
@@ -321,16 +364,23 @@ impl State {
 
     /// What is typed is found at once.
     fn typed(&mut self) {
-        if let Some(Prompt::Find(input)) = &self.prompt {
-            let query = input.value().to_owned();
-            self.review.find(&query);
+        match &self.prompt {
+            Some(Prompt::Find(input)) => {
+                let query = input.value().to_owned();
+                self.review.find(&query);
+            }
+            Some(Prompt::Filter(input)) => {
+                let filter = input.value().to_owned();
+                self.at_home(|home| home.filter_by(&filter));
+            }
+            Some(Prompt::Folder(_)) | None => {}
         }
     }
 
     fn pressed(&mut self, key: KeyEvent) -> Option<Wish> {
         self.notice = None;
         let Some(command) = keymap::command(self, &key) else {
-            if let Some(Prompt::Find(input) | Prompt::Folder(input)) = &mut self.prompt {
+            if let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt {
                 let full = input.value().chars().count() >= LONGEST_INPUT;
                 let adds = matches!(key.code, crossterm::event::KeyCode::Char(_)) && key.modifiers.is_empty();
                 if !(full && adds) {
@@ -353,6 +403,13 @@ impl State {
             Command::Pause => return Some(self.wish_to_pause()),
             Command::Leave => return Some(Wish::Leave),
             Command::Apply => return Some(Wish::Apply),
+            Command::Change => return self.chosen_at_home().map(|name| Wish::SetUp(Some(name))),
+            Command::New => return Some(Wish::SetUp(None)),
+            Command::Practise => return Some(Wish::Practise),
+            Command::Details => self.at_home(|home| home.show_details(!home.detailed)),
+            Command::All => self.at_home(|home| home.filter_by("")),
+            Command::Filter => self.filter(),
+            Command::Again if self.phase == Phase::Home => return Some(Wish::Again),
             Command::Help => self.help = true,
             Command::Log => self.log.open(),
             _ if self.is_answering() => return self.answer(command),
@@ -384,6 +441,8 @@ impl State {
         let page = self.page();
         if self.log.is_open() {
             self.log.scroll(command, page);
+        } else if self.phase == Phase::Home {
+            self.at_home(|home| home.move_by(command, page));
         } else if self.phase == Phase::Review {
             self.review.move_by(command, page);
         } else {
@@ -393,13 +452,26 @@ impl State {
     }
 
     fn close(&mut self) {
-        if self.prompt.take().is_some() {
+        let prompt = self.prompt.take();
+        if matches!(prompt, Some(Prompt::Filter(_))) {
+            self.at_home(Home::filter_as_before);
+        } else if prompt.is_some() {
             self.review.stop_finding();
         } else if self.help {
             self.help = false;
         } else {
             self.log.close();
         }
+    }
+
+    fn filter(&mut self) {
+        let Some(home) = &mut self.home else { return };
+        home.begin_to_filter();
+        self.prompt = Some(Prompt::Filter(Input::new(home.filter.clone())));
+    }
+
+    fn chosen_at_home(&self) -> Option<String> {
+        Some(self.home.as_ref()?.installation()?.full_name())
     }
 
     fn accept(&mut self) -> Option<Wish> {
@@ -411,6 +483,8 @@ impl State {
                 }
                 None
             }
+            // It holds already, as it was typed.
+            Prompt::Filter(_) => None,
             Prompt::Folder(input) if input.value().trim().is_empty() => {
                 self.notice = Some("Nothing was saved: no folder was named.".to_owned());
                 None
