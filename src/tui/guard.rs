@@ -5,6 +5,7 @@ use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute,
+    style::Print,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use std::{
@@ -20,16 +21,21 @@ static OURS: AtomicBool = AtomicBool::new(false);
 /// Whether a panic is being told of: nothing may be drawn over it.
 static TELLING: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// Buttons and the wheel, told in cells beyond column 223 too. crossterm would ask for every movement as well: one wake-up each.
+const TAKE_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
 /// As long as this lives, the terminal is ours.
 #[derive(Debug)]
 pub struct Guard {
     device: Device,
+    mouse: bool,
 }
 
 impl Guard {
-    /// Takes the terminal: raw mode, a screen of its own, no cursor, pasted text told apart from typed keys.
-    pub fn take(device: Device) -> io::Result<Self> {
+    /// Takes the terminal: raw mode, a screen of its own, no cursor, pasted text told apart from typed keys, and the mouse, if it
+    /// is wanted.
+    pub fn take(device: Device, mouse: bool) -> io::Result<Self> {
         let for_panics = device.clone();
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
@@ -40,7 +46,7 @@ impl Guard {
                 TELLING.store(false, Ordering::SeqCst);
             }));
         });
-        let guard = Self { device };
+        let guard = Self { device, mouse };
         guard.enter()?;
         Ok(guard)
     }
@@ -49,7 +55,8 @@ impl Guard {
     pub fn enter(&self) -> io::Result<()> {
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
-        execute!(self.device.clone(), EnterAlternateScreen, Hide, EnableBracketedPaste)
+        execute!(self.device.clone(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
+        if self.mouse { execute!(self.device.clone(), Print(TAKE_MOUSE)) } else { Ok(()) }
     }
 
     /// Gives the terminal back.
@@ -80,7 +87,7 @@ fn give_back(device: &Device) {
         return;
     }
     let mut device = device.clone();
-    let _it_is_gone = execute!(device, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _it_is_gone = execute!(device, Print(LEAVE_MOUSE), DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _it_is_gone = device.flush();
     let _it_is_gone = disable_raw_mode();
 }

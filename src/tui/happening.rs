@@ -1,6 +1,9 @@
 //! Everything that can happen, in one enum on one channel: keys, time, signals and the engine's events have one order.
 
-use super::state::{Ending, Item};
+use super::{
+    state::{Ending, Item},
+    theme::Side,
+};
 use crate::{
     answers::Answers,
     blueprint::PartId,
@@ -17,12 +20,18 @@ use crossterm::event::KeyEvent;
 pub enum Happening {
     /// A key was pressed.
     Pressed(KeyEvent),
+    /// A cell was clicked, in columns and rows from the top left.
+    Clicked(u16, u16),
+    /// The wheel was turned over a cell.
+    Wheeled(Wheel, u16, u16),
     /// Text was pasted.
     Pasted(String),
     /// The window has another size now, in columns and rows.
     Resized(u16, u16),
     /// Time went by while something runs.
     Ticked,
+    /// The terminal told which side its background is on; `None` when it told in words that nobody understands.
+    BackgroundIs(Option<Side>),
     /// The engine told of something.
     Told(Envelope),
     /// There are questions: the person is asked, or asked again from where the conversation is.
@@ -65,6 +74,15 @@ pub struct Conversation {
     pub note: Option<String>,
 }
 
+/// Which way the wheel was turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wheel {
+    /// To what is above.
+    Up,
+    /// To what is below.
+    Down,
+}
+
 /// What the person wants done that the screen can't do itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -96,6 +114,8 @@ pub enum Wish {
     Practise,
     /// Save the objects as files in this folder.
     Save(String),
+    /// Copy this.
+    Copy(String),
     /// Stop for a while, back to the shell.
     Suspend,
     /// Draw everything again.

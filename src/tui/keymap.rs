@@ -27,6 +27,7 @@ pub enum Command {
     Find,
     FindNext,
     Save,
+    Copy,
     Apply,
     Leave,
     Stop,
@@ -187,6 +188,7 @@ fn change_label(state: &State) -> String {
 }
 
 static LOOKING: &[Row] = rows![
+    [letter('c')] => Copy, |_| named("copy the code"), InTheBar, if State::may_copy;
     [letter('l')] => Log, |_| named("log"), InTheBar;
     [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
 ];
@@ -205,6 +207,7 @@ static REVIEW: &[Row] = rows![
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
     [letter('s')] => Save, |_| named("save"), InTheBar;
+    [letter('c')] => Copy, |_| named("copy what is shown"), InTheOverlay, if State::may_copy;
     [key(KeyCode::PageUp)] => PageUp, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
     [key(KeyCode::Left), letter('h')] => Left, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.may_scroll_sideways();
@@ -218,6 +221,7 @@ static APPLYING: &[Row] = rows![
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
+    [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
     [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping;
     [control('c')] => Stop, stop_label, InTheBar;
 ];
@@ -228,6 +232,7 @@ static OVER: &[Row] = rows![
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
+    [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
     [letter('l')] => Log, |_| named("log"), InTheBar;
 ];
 
@@ -242,6 +247,7 @@ static LOG: &[Row] = rows![
     [key(KeyCode::End), letter('G')] => Last, |_| named("begin, end"), InTheBar;
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay;
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay;
+    [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
     [letter('l'), key(KeyCode::Esc), letter('q')] => Close, |_| named("close"), InTheBar;
 ];
 

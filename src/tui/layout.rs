@@ -1,6 +1,6 @@
 //! Where things are. Scrolling and drawing agree on it.
 
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
 /// The parts of the frame that every screen has.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,17 @@ pub fn home(body: Rect) -> [Rect; 2] {
     let list = u32::from(body.height) * 45 / 100;
     let list = Constraint::Length(u16::try_from(list).unwrap_or(body.height));
     Layout::vertical([list, Constraint::Fill(1)]).areas(body)
+}
+
+/// How many rows of the review's tree are in sight.
+pub fn review_rows_in_sight(size: (u16, u16)) -> usize {
+    let [tree, _] = review(areas(Rect::new(0, 0, size.0, size.1)).body);
+    usize::from(inside(tree).height)
+}
+
+/// What is inside of a box's border.
+pub fn inside(area: Rect) -> Rect {
+    area.inner(Margin::new(1, 1))
 }
 
 /// Divides the body of the work: the rows, and what is to be said about them.

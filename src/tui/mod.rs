@@ -4,6 +4,8 @@
 //! only reads; which keys do what is a table ([`keymap`]) that dispatch and hints share. The [`stage`] alone touches the
 //! terminal. Nothing here knows of Entra or the cluster.
 
+mod background;
+mod clipboard;
 pub mod device;
 pub mod draw;
 pub mod guard;

@@ -1,8 +1,12 @@
 //! Where happenings come from besides the engine: keys, signals, and the terminal's end.
 
-use super::happening::Happening;
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use super::{
+    background::{Answer, Sieve, TORN},
+    happening::{Happening, Wheel},
+};
+use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use futures::StreamExt as _;
+use std::time::Instant;
 use tokio::{sync::mpsc::UnboundedSender, task::JoinHandle};
 
 /// What listens; stops listening when dropped.
@@ -11,9 +15,10 @@ pub(super) struct Sources(Vec<JoinHandle<()>>);
 
 impl Sources {
     /// Listens to everything, and sends it to `sender`.
-    pub(super) fn listen(sender: &UnboundedSender<Happening>) -> Self {
+    /// `asked` is when the terminal was asked for its background, if it was.
+    pub(super) fn listen(sender: &UnboundedSender<Happening>, asked: Option<Instant>) -> Self {
         watch_for_the_end(sender.clone());
-        Self(vec![tokio::spawn(keys(sender.clone())), tokio::spawn(signals(sender.clone()))])
+        Self(vec![tokio::spawn(keys(sender.clone(), Sieve::new(asked))), tokio::spawn(signals(sender.clone()))])
     }
 }
 
@@ -25,20 +30,55 @@ impl Drop for Sources {
     }
 }
 
-async fn keys(sender: UnboundedSender<Happening>) {
+async fn keys(sender: UnboundedSender<Happening>, mut sieve: Sieve) {
     let mut events = EventStream::new();
-    while let Some(Ok(event)) = events.next().await {
-        let happening = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => Happening::Pressed(key),
-            Event::Paste(text) => Happening::Pasted(text),
-            Event::Resize(columns, rows) => Happening::Resized(columns, rows),
-            _ => continue,
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = tokio::time::sleep(TORN), if sieve.holds_an_escape() => {
+                if !send_all(&sender, sieve.release()) {
+                    return;
+                }
+                continue;
+            }
         };
-        if sender.send(happening).is_err() {
+        let Some(Ok(event)) = event else { break };
+        let happening = match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                let sifted = sieve.sift(key);
+                let answered =
+                    sifted.answer.is_none_or(|Answer(side)| sender.send(Happening::BackgroundIs(side)).is_ok());
+                if !answered || !send_all(&sender, sifted.keys) {
+                    return;
+                }
+                continue;
+            }
+            Event::Mouse(mouse) => moused(mouse),
+            Event::Paste(text) => Some(Happening::Pasted(text)),
+            Event::Resize(columns, rows) => Some(Happening::Resized(columns, rows)),
+            _ => None,
+        };
+        if let Some(happening) = happening
+            && sender.send(happening).is_err()
+        {
             return;
         }
     }
     let _nobody_listens = sender.send(Happening::TerminalGone);
+}
+
+fn send_all(sender: &UnboundedSender<Happening>, keys: Vec<KeyEvent>) -> bool {
+    keys.into_iter().all(|key| sender.send(Happening::Pressed(key)).is_ok())
+}
+
+fn moused(mouse: MouseEvent) -> Option<Happening> {
+    let (column, row) = (mouse.column, mouse.row);
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Happening::Clicked(column, row)),
+        MouseEventKind::ScrollUp => Some(Happening::Wheeled(Wheel::Up, column, row)),
+        MouseEventKind::ScrollDown => Some(Happening::Wheeled(Wheel::Down, column, row)),
+        _ => None,
+    }
 }
 
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! The loop: takes in what happens, draws, and sees to what the person wants. It alone touches the terminal.
 
 use super::{
+    background::{QUESTION, is_worth_asking},
+    clipboard,
     device::Device,
     draw::draw,
     guard::Guard,
@@ -21,7 +23,7 @@ use crate::{
 };
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
 use std::{
-    io::{self, BufWriter},
+    io::{self, BufWriter, Write},
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -35,6 +37,8 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_millis(100);
 /// How long work that has nothing to finish may take to end, once the person has left.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long after it was asked the terminal's answer is still waited for, before the terminal is given back.
+const ANSWER: Duration = Duration::from_millis(250);
 /// A frame of a large window fits into this.
 const FRAME_BYTES: usize = 64 * 1024;
 
@@ -42,7 +46,10 @@ const FRAME_BYTES: usize = 64 * 1024;
 pub struct Stage {
     guard: Guard,
     terminal: Terminal<CrosstermBackend<BufWriter<Device>>>,
+    abilities: Abilities,
     theme: Theme,
+    /// When the terminal was asked for its background, while it has not answered.
+    asked: Option<Instant>,
     state: State,
     began: Instant,
     sender: UnboundedSender<Happening>,
@@ -199,8 +206,9 @@ impl Stage {
 
     fn showing(first: impl FnOnce((u16, u16)) -> State) -> io::Result<Self> {
         let device = Device::find()?;
-        let theme = Theme::of(Abilities::of_environment(|name| std::env::var(name).ok()));
-        let guard = Guard::take(device.clone())?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let abilities = Abilities::of_environment(variable);
+        let guard = Guard::take(device.clone(), abilities.mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, device));
         let terminal = Terminal::new(backend)?;
         let size = crossterm::terminal::size()?;
@@ -208,8 +216,10 @@ impl Stage {
         let mut stage = Self {
             guard,
             terminal,
-            theme,
-            state: first(size),
+            abilities,
+            theme: Theme::of(abilities),
+            asked: None,
+            state: State { mouse: abilities.mouse, ..first(size) },
             began: Instant::now(),
             sender,
             happenings,
@@ -218,6 +228,9 @@ impl Stage {
             leaves_when_over: false,
         };
         stage.draw();
+        if is_worth_asking(variable) && stage.tell_the_terminal(QUESTION).is_ok() {
+            stage.asked = Some(Instant::now());
+        }
         Ok(stage)
     }
 
@@ -231,11 +244,12 @@ impl Stage {
         let control = Control::default();
         let (decide, decisions) = unbounded_channel();
         let dialogue = Dialogue { sender: self.sender.clone(), decisions, control: control.clone() };
-        let sources = Sources::listen(&self.sender);
+        let sources = Sources::listen(&self.sender, self.asked);
         let runtime = tokio::runtime::Handle::current();
         // On a thread of its own: however busy the work is, keys are answered.
         let mut work = tokio::task::spawn_blocking(move || runtime.block_on(work(dialogue)));
         let ended = self.until_it_ends(&mut work, &decide, &control).await;
+        self.wait_for_a_late_answer().await;
         self.guard.leave();
         drop(sources);
         let was_applying = self.state.is_applying();
@@ -253,6 +267,19 @@ impl Stage {
         let told = std::mem::take(&mut self.told);
         self.forget_a_terminal_that_is_gone();
         Performed { value, told, was_applying }
+    }
+
+    /// Who leaves at once leaves before the terminal has answered: the shell would take the answer for something typed.
+    async fn wait_for_a_late_answer(&mut self) {
+        let Some(asked) = self.asked.filter(|asked| asked.elapsed() < ANSWER && !self.gone) else { return };
+        let until = tokio::time::Instant::from_std(asked + ANSWER);
+        while let Ok(Some(happening)) = tokio::time::timeout_at(until, self.happenings.recv()).await {
+            match happening {
+                Happening::BackgroundIs(_) | Happening::TerminalGone => return,
+                Happening::Told(envelope) => self.told.push(envelope),
+                _ => {}
+            }
+        }
     }
 
     async fn until_it_ends<T>(
@@ -307,6 +334,10 @@ impl Stage {
         match &happening {
             Happening::Told(envelope) => self.told.push(envelope.clone()),
             Happening::AskedToEnd => self.leaves_when_over = true,
+            Happening::BackgroundIs(side) => {
+                self.asked = None;
+                self.theme = Theme::of(self.abilities.on(*side));
+            }
             Happening::TerminalGone => {
                 self.gone = true;
                 self.leaves_when_over = true;
@@ -348,6 +379,11 @@ impl Stage {
                 pause.go_on();
                 return ControlFlow::Continue(());
             }
+            Some(Wish::Copy(text)) => {
+                let inside_tmux = std::env::var_os("TMUX").is_some();
+                let _it_is_gone = self.tell_the_terminal(&clipboard::sequence(&text, inside_tmux));
+                return ControlFlow::Continue(());
+            }
             Some(Wish::Suspend) => {
                 self.suspend();
                 return ControlFlow::Continue(());
@@ -375,6 +411,13 @@ impl Stage {
             self.gone = true;
             self.leaves_when_over = true;
         }
+    }
+
+    /// Sends what draws nothing.
+    fn tell_the_terminal(&mut self, text: &str) -> io::Result<()> {
+        let device = self.terminal.backend_mut();
+        device.write_all(text.as_bytes())?;
+        Write::flush(device)
     }
 
     /// Stops the process, as a shell expects of Ctrl-Z; returns when it is continued.

@@ -22,10 +22,12 @@ pub struct Abilities {
     pub colours: Option<Side>,
     /// Whether characters beyond ASCII come out right.
     pub unicode: bool,
+    /// Whether clicks are wanted.
+    pub mouse: bool,
 }
 
 impl Abilities {
-    /// What the environment says: NO_COLOR, COLORFGBG, GATEWRIGHT_THEME, TERM and the locale.
+    /// What the environment says: NO_COLOR, COLORFGBG, GATEWRIGHT_THEME, GATEWRIGHT_MOUSE, TERM and the locale.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let side = match set("GATEWRIGHT_THEME").as_deref() {
@@ -38,7 +40,14 @@ impl Abilities {
         Self {
             colours: set("NO_COLOR").is_none().then_some(side),
             unicode: !console && (locale.contains("utf-8") || locale.contains("utf8")),
+            mouse: !set("GATEWRIGHT_MOUSE").is_some_and(|mouse| ["0", "off", "no"].contains(&mouse.as_str())),
         }
+    }
+
+    /// The same, with the terminal's own word for its background.
+    #[must_use]
+    pub fn on(self, side: Option<Side>) -> Self {
+        Self { colours: self.colours.map(|guessed| side.unwrap_or(guessed)), ..self }
     }
 }
 
@@ -232,7 +241,10 @@ mod tests {
                 variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             })
         };
-        assert_eq!(of(&[]), Abilities { colours: Some(Side::Dark), unicode: false });
+        assert_eq!(of(&[]), Abilities { colours: Some(Side::Dark), unicode: false, mouse: true });
+        assert!(!of(&[("GATEWRIGHT_MOUSE", "0")]).mouse);
+        assert_eq!(of(&[]).on(Some(Side::Light)).colours, Some(Side::Light));
+        assert_eq!(of(&[("NO_COLOR", "1")]).on(Some(Side::Light)).colours, None);
         assert!(of(&[("LANG", "de_DE.UTF-8")]).unicode);
         assert!(!of(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]).unicode);
         assert_eq!(of(&[("COLORFGBG", "0;15")]).colours, Some(Side::Light));

@@ -14,10 +14,10 @@ use ratatui::{
 };
 use std::fmt::Write as _;
 
-pub(crate) const COLOURS: Abilities = Abilities { colours: Some(Side::Dark), unicode: true };
-pub(crate) const LIGHT: Abilities = Abilities { colours: Some(Side::Light), unicode: true };
-pub(crate) const NO_COLOURS: Abilities = Abilities { colours: None, unicode: true };
-pub(crate) const ASCII: Abilities = Abilities { colours: None, unicode: false };
+pub(crate) const COLOURS: Abilities = Abilities { colours: Some(Side::Dark), unicode: true, mouse: true };
+pub(crate) const LIGHT: Abilities = Abilities { colours: Some(Side::Light), unicode: true, mouse: true };
+pub(crate) const NO_COLOURS: Abilities = Abilities { colours: None, unicode: true, mouse: true };
+pub(crate) const ASCII: Abilities = Abilities { colours: None, unicode: false, mouse: true };
 
 /// The cells that are drawn.
 pub(crate) fn cells(state: &State, abilities: Abilities, (columns, rows): (u16, u16)) -> Buffer {

@@ -60,12 +60,14 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("review-found", |size| press(review(size), "/provider\n")),
     ("review-saving", |size| press(review(size), "s")),
     ("review-keys", |size| press(review(size), "?")),
+    ("review-copied", |size| press(review(size), "jjc")),
     ("apply", applying),
     ("apply-stopping", stopping),
     ("apply-pausing", |size| press(applying(size), "p")),
     ("apply-paused", paused),
     ("apply-log", |size| press(applying(size), "l")),
     ("end-done", done),
+    ("end-copied", |size| press(done(size), "cc")),
     ("end-handed-over", handed_over),
     ("end-tried", tried),
     ("end-open-door", open_door),
@@ -104,7 +106,7 @@ fn opened(size: (u16, u16)) -> State {
         confirmed: false,
         folder: "./myapp-objects".to_owned(),
     };
-    happens(State::new(opening, size), 0.3, Happening::Ticked)
+    happens(State { mouse: true, ..State::new(opening, size) }, 0.3, Happening::Ticked)
 }
 
 pub(crate) fn connected(size: (u16, u16)) -> State {

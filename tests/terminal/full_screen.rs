@@ -141,7 +141,9 @@ fn given_p_while_it_is_applied_then_it_pauses_between_two_steps_until_p_and_goes
 #[test]
 fn given_a_pause_when_ctrl_c_is_pressed_then_it_stops_and_a_re_run_goes_on() {
     let mut terminal = at_review(80, 24);
-    terminal.press("\rp");
+    terminal.press("\r");
+    terminal.wait_for_screen("pause after this");
+    terminal.press("p");
     terminal.wait_for_screen("Paused ");
     terminal.press(CTRL_C);
     terminal.wait_for_screen("Interrupted");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must stop")]
 
 mod asking;
+mod beside_keys;
 mod connecting;
 mod full_screen;
 mod home;

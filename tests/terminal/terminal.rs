@@ -23,6 +23,8 @@ pub(crate) struct Terminal {
     bytes: Arc<Mutex<Vec<u8>>>,
     screen: Arc<Mutex<vt100::Parser>>,
     home: Arc<tempfile::TempDir>,
+    /// The driver's modes before the program ran.
+    modes_before: String,
     /// How much of what was shown has been waited for.
     seen: usize,
 }
@@ -77,6 +79,7 @@ impl Terminal {
         command.env("LANG", "C.UTF-8");
         command.cwd(home.path());
         prepare(&mut command);
+        let modes_before = format!("{:?}", pair.master.get_termios().unwrap());
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
@@ -100,6 +103,7 @@ impl Terminal {
             bytes,
             screen,
             home,
+            modes_before,
             seen: 0,
         }
     }
@@ -214,6 +218,25 @@ impl Terminal {
         self.master.as_ref().unwrap().resize(size).unwrap();
     }
 
+    /// Waits until these bytes have been sent.
+    pub(crate) fn wait_for_raw(&self, bytes: &str) {
+        let began = Instant::now();
+        while !self.raw().contains(bytes) {
+            assert!(began.elapsed() < PATIENCE, "{bytes:?} never came:\n{}", self.raw());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the cell in this row and column has this colour.
+    pub(crate) fn wait_for_colour(&self, (row, column): (u16, u16), colour: vt100::Color) {
+        let began = Instant::now();
+        let colour_now = || self.screen.lock().unwrap().screen().cell(row, column).map(vt100::Cell::fgcolor);
+        while colour_now() != Some(colour) {
+            assert!(began.elapsed() < PATIENCE, "it is {:?}:\n{}", colour_now(), self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
@@ -225,14 +248,13 @@ impl Terminal {
         let parser = self.screen.lock().unwrap();
         let screen = parser.screen();
         // Raw mode is the driver's, and told by the master's side.
-        let modes = self.master.as_ref().unwrap().get_termios().unwrap();
-        let local = format!("{:?}", modes.local_flags);
+        let modes = format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap());
         let lacking = [
             (screen.alternate_screen(), "the alternate screen"),
             (screen.hide_cursor(), "the hidden cursor"),
             (screen.bracketed_paste(), "bracketed paste"),
-            (!local.contains("ICANON"), "raw mode: no lines"),
-            (!local.contains("ECHO"), "raw mode: no echo"),
+            (screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None, "the mouse"),
+            (modes != self.modes_before, "the modes of the driver"),
         ];
         lacking.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what).collect()
     }

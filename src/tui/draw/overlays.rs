@@ -12,10 +12,15 @@ use ratatui::{
 pub(super) fn help(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let below = State { help: false, ..state.clone() };
     let hints = keymap::hints(&below, true, theme.glyphs.ascii);
-    let place = layout::centred(area, 60, u16::try_from(hints.len() + 4).unwrap_or(u16::MAX));
-    let block = boxed(theme, heading("Keys that work here", theme, place));
+    let air = u16::from(usize::from(area.height) >= hints.len() + 4);
+    let height = u16::try_from(hints.len() + 2).unwrap_or(u16::MAX).saturating_add(2 * air);
+    let place = layout::centred(area, 66, height);
+    let mut block = boxed(theme, heading("Keys that work here", theme, place));
+    if state.mouse {
+        block = block.title_bottom(heading("mouse: click, wheel; with Shift it selects text", theme, place));
+    }
     let inner = block.inner(place);
-    let mut lines = vec![Line::default()];
+    let mut lines = vec![Line::default(); usize::from(air)];
     lines.extend(hints.into_iter().map(|hint| {
         Line::from(vec![Span::styled(format!("  {:<14}", hint.keys), theme.accent), Span::raw(hint.label)])
     }));

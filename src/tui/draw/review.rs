@@ -41,8 +41,7 @@ fn tree(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
     frame.render_widget(block, area);
     let rows = review.rows();
     let height = usize::from(inner.height);
-    let chosen = rows.iter().position(|row| *row == TreeRow::Item(review.chosen)).unwrap_or_default();
-    let first = chosen.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+    let first = review.first_row(height);
     let room = usize::from(inner.width);
     let lines: Vec<Line> = rows
         .iter()

@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn given_wide_characters_then_what_fits_is_counted_in_columns() {
-        let theme = Theme::of(Abilities { colours: None, unicode: true });
+        let theme = Theme::of(Abilities { colours: None, unicode: true, mouse: true });
         assert_eq!(fit("日本語", 6, &theme), "日本語");
         assert_eq!(fit("日本語", 5, &theme), "日本…");
         assert_eq!(fit("日本語", 4, &theme), "日…");

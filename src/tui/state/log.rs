@@ -40,6 +40,11 @@ impl Log {
         self.lines.drain(..surplus);
     }
 
+    /// All of it.
+    pub fn text(&self) -> String {
+        self.lines.join("\n") + "\n"
+    }
+
     /// Whether it lies over the screen.
     pub fn is_open(&self) -> bool {
         self.open

@@ -2,14 +2,17 @@
 
 mod answering;
 mod asking;
+mod copying;
 mod home;
 mod log;
 mod looking;
+mod mouse;
 mod progress;
 mod review;
 mod trial;
 
 pub use asking::{Asking, Choosing, Chosen, Field, Focus, LONGEST_ANSWER, Text, label, sentence};
+pub use copying::Copyable;
 pub use home::{Home, Look};
 pub use log::Log;
 pub use looking::{Fact, Looking};
@@ -149,6 +152,10 @@ pub struct State {
     pub stopping: bool,
     /// Whether the work goes on.
     pub pace: Pace,
+    /// Which of the things that can be copied was copied last.
+    pub copied: Option<usize>,
+    /// Whether the terminal tells us of clicks.
+    pub mouse: bool,
     /// How long the screen has been open.
     pub now: Duration,
     /// The window, in columns and rows.
@@ -175,6 +182,8 @@ impl State {
             changed_before: 0,
             stopping: false,
             pace: Pace::GoingOn,
+            copied: None,
+            mouse: false,
             now: Duration::ZERO,
             size,
         }
@@ -188,16 +197,25 @@ impl State {
     /// Takes in what happened at `now`, and tells what the person wants done that the screen can't do itself.
     pub fn take_in(&mut self, happening: Happening, now: Duration) -> Option<Wish> {
         self.now = now;
+        let wish = self.took_in(happening);
+        self.review.keep_in_sight(layout::review_rows_in_sight(self.size));
+        wish
+    }
+
+    fn took_in(&mut self, happening: Happening) -> Option<Wish> {
         match happening {
             Happening::Pressed(key) => return self.pressed(key),
+            Happening::Clicked(column, row) => self.clicked(column, row),
+            Happening::Wheeled(wheel, column, row) => self.wheeled(wheel, column, row),
             Happening::Pasted(text) => self.pasted(&text),
             Happening::Resized(columns, rows) => self.size = (columns, rows),
-            Happening::Ticked => {}
+            Happening::Ticked | Happening::BackgroundIs(_) => {}
             Happening::Told(envelope) => self.told(&envelope),
             Happening::Asked(conversation) => self.begin_to_ask(*conversation),
             Happening::Learned(session, news) => self.learned(&session, *news),
             Happening::PlanReady(items) => {
-                self.looking.finish(now);
+                self.looking.finish(self.now);
+                self.copied = None;
                 self.review = Review::new(items);
                 self.phase = Phase::Review;
             }
@@ -205,10 +223,12 @@ impl State {
                 self.progress = Progress::new(self.review.summaries());
                 self.phase = Phase::Applying;
                 self.pace = Pace::GoingOn;
+                self.copied = None;
             }
             Happening::Over(ending) => self.over(ending),
             Happening::LookingAround { practice } => {
                 self.opening.practice = practice;
+                let now = self.now;
                 self.at_home(|home| home.begin(now));
             }
             Happening::LookedAround(found) => self.looked_around(*found),
@@ -300,6 +320,7 @@ impl State {
         self.phase = Phase::Over;
         self.stopping = false;
         self.pace = Pace::GoingOn;
+        self.copied = None;
         self.prompt = None;
     }
 
@@ -402,6 +423,7 @@ impl State {
             Command::Stop => return Some(self.wish_to_end()),
             Command::Pause => return Some(self.wish_to_pause()),
             Command::Leave => return Some(Wish::Leave),
+            Command::Copy => return self.wish_to_copy(),
             Command::Apply => return Some(Wish::Apply),
             Command::Change => return self.chosen_at_home().map(|name| Wish::SetUp(Some(name))),
             Command::New => return Some(Wish::SetUp(None)),

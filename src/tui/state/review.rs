@@ -49,6 +49,7 @@ pub struct Review {
     pub sideways: usize,
     /// What is looked for; empty when nothing is.
     pub query: String,
+    first_row: usize,
     pane: Option<Pane>,
     chosen_before: usize,
 }
@@ -100,6 +101,26 @@ impl Review {
             rows.push(TreeRow::Item(index));
         }
         rows
+    }
+
+    /// The first row of the tree that is shown, when `height` of them are.
+    pub fn first_row(&self, height: usize) -> usize {
+        self.first_row.min(self.rows().len().saturating_sub(height))
+    }
+
+    /// The row that is shown in line `line` of `height`.
+    pub(super) fn row_at(&self, line: usize, height: usize) -> Option<TreeRow> {
+        self.rows().get(self.first_row(height) + line).copied()
+    }
+
+    /// Scrolls the tree as little as it takes to see the chosen row, and one beside it on either side.
+    pub(super) fn keep_in_sight(&mut self, height: usize) {
+        let rows = self.rows();
+        let chosen = rows.iter().position(|row| *row == TreeRow::Item(self.chosen)).unwrap_or_default();
+        let beside = usize::from(height > 4);
+        let lowest = (chosen + beside + 1).saturating_sub(height);
+        let highest = chosen.saturating_sub(beside);
+        self.first_row = self.first_row.max(lowest).min(highest).min(rows.len().saturating_sub(height));
     }
 
     /// The line of the shown text that a search is at.
@@ -162,7 +183,7 @@ impl Review {
         }
     }
 
-    fn choose(&mut self, index: usize) {
+    pub(super) fn choose(&mut self, index: usize) {
         self.chosen = index.min(self.items.len().saturating_sub(1));
         self.scroll = 0;
         self.sideways = 0;

@@ -1,0 +1,113 @@
+//! What is not keys: the mouse, and what goes to the clipboard.
+
+use crate::{
+    pictures::{COLOURS, cells, rows},
+    sample::{SCREENS, applying, happens, press, review},
+};
+use gatewright::tui::{
+    happening::{Happening, Wheel, Wish},
+    state::State,
+};
+
+fn row_of(state: &State, text: &str) -> u16 {
+    let shown = rows(&cells(state, COLOURS, state.size));
+    let found = shown.iter().position(|row| row.chars().take(38).collect::<String>().contains(text));
+    u16::try_from(found.unwrap_or_else(|| panic!("no {text}:\n{}", shown.join("\n")))).unwrap()
+}
+
+#[test]
+fn given_a_review_when_any_row_of_the_tree_is_clicked_then_it_is_chosen_and_no_row_moves() {
+    for size in [(80, 24), (140, 40), (80, 30)] {
+        let mut state = press(review(size), "G");
+        for kind in ["Consent", "Deployment", "VirtualService", "ConfigMap", "Application"] {
+            let before = row_of(&state, kind);
+            state = happens(state, 0.1, Happening::Clicked(5, before));
+            let chosen = &state.review.item().unwrap().summary.title.kind;
+            assert_eq!(chosen, kind);
+            assert!(row_of(&state, kind).abs_diff(before) <= 1, "{kind} jumped from {before} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn given_clicks_where_nothing_can_be_chosen_then_nothing_happens() {
+    for (name, screen) in SCREENS {
+        let state = screen((80, 24));
+        for at in [(0, 0), (5, 0), (79, 23), (60, 5), (5, 2), (200, 200)] {
+            let clicked = happens(state.clone(), 0.0, Happening::Clicked(at.0, at.1));
+            assert_eq!(format!("{clicked:?}"), format!("{state:?}"), "{name} at {at:?}");
+        }
+    }
+}
+
+#[test]
+fn given_the_wheel_then_the_tree_chooses_and_text_rows_and_log_scroll() {
+    let turned =
+        |state: &State, wheel, at: (u16, u16)| happens(state.clone(), 0.0, Happening::Wheeled(wheel, at.0, at.1));
+    let state = press(review((80, 24)), "jj");
+    assert_eq!(turned(&state, Wheel::Down, (5, 5)).review.chosen, state.review.chosen + 1);
+    assert_eq!(turned(&state, Wheel::Up, (5, 5)).review.chosen, state.review.chosen - 1);
+    let state = press(review((80, 24)), "/action\n");
+    let scrolled = turned(&turned(&state, Wheel::Down, (60, 5)), Wheel::Down, (60, 5));
+    assert_eq!((scrolled.review.chosen, scrolled.review.scroll), (state.review.chosen, state.review.scroll + 6));
+    let state = applying((80, 24));
+    let scrolled = turned(&state, Wheel::Down, (5, 5));
+    assert_ne!(rows(&cells(&scrolled, COLOURS, (80, 24))), rows(&cells(&state, COLOURS, (80, 24))));
+    for (name, screen) in SCREENS {
+        for size in [(80, 24), (1, 1), (30, 10)] {
+            let state = happens(screen((80, 24)), 0.0, Happening::Resized(size.0, size.1));
+            turned(&turned(&state, Wheel::Up, (0, 0)), Wheel::Down, (60, 5));
+            assert!(state.size == size, "{name}");
+        }
+    }
+}
+
+/// What goes to the clipboard when `c` is pressed that often.
+fn copied(state: &State, times: usize) -> Vec<String> {
+    let mut state = state.clone();
+    let mut texts = Vec::new();
+    for _ in 0..times {
+        let key =
+            crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char('c'), crossterm::event::KeyModifiers::NONE);
+        let now = state.now;
+        match state.take_in(Happening::Pressed(key), now) {
+            Some(Wish::Copy(text)) => texts.push(text),
+            other => panic!("{other:?}"),
+        }
+        assert!(
+            state.notice.as_ref().is_some_and(|notice| notice.starts_with("To the clipboard: ")),
+            "{:?}",
+            state.notice
+        );
+    }
+    texts
+}
+
+#[test]
+fn given_a_review_then_what_is_shown_can_be_copied_whole() {
+    let state = press(review((80, 24)), "/AuthorizationPolicy\n");
+    let item = state.review.item().unwrap();
+    assert_eq!(copied(&state, 1), [item.document.as_str()]);
+    assert_eq!(copied(&press(state.clone(), "d"), 1), [item.summary.diff.as_str()]);
+    assert!(copied(&press(state.clone(), "w"), 1)[0].contains(&item.summary.why));
+}
+
+#[test]
+fn given_an_end_then_what_is_needed_next_is_copied_one_after_the_other() {
+    let screen = |wanted: &str| SCREENS.iter().find(|(name, _)| *name == wanted).unwrap().1((80, 24));
+    assert_eq!(
+        copied(&screen("end-done"), 3),
+        ["https://myapp.cluster.example.com/", "gatewright practice", "gatewright plan --practice"]
+    );
+    let handed_over = copied(&screen("end-handed-over"), 2);
+    assert!(handed_over[0].starts_with("Subject: admin consent"), "{handed_over:?}");
+    assert_eq!(handed_over[1], "https://myapp.cluster.example.com/");
+    let failed = copied(&screen("end-failed"), 3);
+    assert!(failed[0].contains("ImagePullBackOff") && failed[1] == "gatewright setup", "{failed:?}");
+    assert_eq!(failed[2], "gatewright plan");
+    assert_eq!(
+        copied(&screen("looking-device-code"), 3),
+        ["F7GH2KQWX", "https://microsoft.com/devicelogin", "F7GH2KQWX"]
+    );
+    assert!(copied(&screen("apply-log"), 1)[0].contains("Application"));
+}
