@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, functions around the test functions included")]
 
 mod exports;
+mod makes;
 mod parts;
 mod properties;
 mod refusals;

@@ -17,7 +17,7 @@ pub(crate) fn key(state: State, code: KeyCode) -> State {
 }
 
 /// What a cluster like the practice ground's answers.
-fn found(need: &Need) -> News {
+pub(crate) fn found(need: &Need) -> News {
     let namespace = |name: &str, injection| NamespaceSummary { name: name.to_owned(), injection };
     let issuer = |name: &str, ready: Result<(), &str>, signs_wildcards| IssuerFacts {
         kind: "ClusterIssuer".to_owned(),
