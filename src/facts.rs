@@ -374,6 +374,22 @@ pub struct TenantSummary {
     pub name: Option<String>,
 }
 
+/// An application that is registered already, and that could be meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistrationSummary {
+    /// Its client id.
+    pub client_id: String,
+    /// What people see; not unique.
+    pub display_name: String,
+    /// Who owns it, by name; `None` where that may not be seen.
+    pub owners: Option<Vec<String>>,
+    /// The day it was registered on, such as `2023-04-01`.
+    pub created: Option<String>,
+    /// The unique name by which another tool keeps it, where one does.
+    pub kept_by: Option<String>,
+}
+
 /// What the tenant is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TenantFacts {

@@ -14,8 +14,11 @@ use crate::{
     facts::{SignInSummary, TenantSummary},
     wizard::{Fact, Need, News, Session, Side},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
+
+/// How long the tenant is looked through for what could be taken over: a client id can be written meanwhile.
+const TO_LOOK: Duration = Duration::from_secs(20);
 
 /// The parts of a session that decide who is signed in where: cloud, way to sign in, tenant.
 type SignIn = [Option<String>; 3];
@@ -75,7 +78,10 @@ impl Discovery {
     pub(super) async fn find_out(&self, session: &Session, need: &Need) -> News {
         let found = match need.side() {
             Side::Machine => self.on_the_machine(session, need).await,
-            Side::Tenant => self.tenant(session, Some(need)).await.map(|tenant| of_tenant(&tenant)),
+            Side::Tenant => match self.tenant(session, Some(need)).await {
+                Ok(tenant) => Ok(in_tenant(&tenant, need).await),
+                Err(problem) => Err(problem),
+            },
             Side::Cluster => match self.cluster(session, Some(need)).await {
                 Ok(cluster) => Ok(in_cluster(&cluster, need).await),
                 Err(problem) => Err(problem),
@@ -156,8 +162,20 @@ fn only_in(ways: &mut [SignInSummary], tenant: &str) {
     }
 }
 
-fn of_tenant(tenant: &entra::Session) -> News {
-    News::Tenant(Fact::Known(tenant.tenant().domain.clone()))
+async fn in_tenant(tenant: &entra::Session, need: &Need) -> News {
+    match need {
+        Need::Tenant => News::Tenant(Fact::Known(tenant.tenant().domain.clone())),
+        Need::Registrations(likeness) => {
+            let callback = format!("https://{}/oauth2/callback", likeness.host);
+            let looking = tenant.candidates(&likeness.name, &callback);
+            let found = match tokio::time::timeout(TO_LOOK, looking).await {
+                Ok(found) => fact(found),
+                Err(_) => Fact::Failed(format!("Entra did not answer within {} s", TO_LOOK.as_secs())),
+            };
+            News::Registrations(likeness.clone(), found)
+        }
+        other => other.clone().failed("it is not in the tenant".to_owned()),
+    }
 }
 
 async fn in_cluster(cluster: &Cluster, need: &Need) -> News {

@@ -13,6 +13,7 @@
 //! | `GET /v1.0/organization`, `GET /v1.0/me` | who and where we are |
 //! | `GET`, `PATCH` (with `Prefer: create-if-missing`) `/v1.0/applications(uniqueName='…')` | find, create, update |
 //! | `GET /v1.0/applications(appId='…')`, `GET /v1.0/applications/{id}/owners`, `…/federatedIdentityCredentials` | an application to take over |
+//! | `GET /v1.0/applications?$filter=startswith(displayName,'…')`, `…=web/redirectUris/any(u:u eq '…')` (with `ConsistencyLevel`), `GET /v1.0/me/ownedObjects` | what could be taken over |
 //! | `GET`, `PATCH`, `DELETE /v1.0/applications/{id}`; `POST …/addPassword`, `…/removePassword` | the same by object id |
 //! | `GET`, `PATCH` (with `Prefer`) `/v1.0/servicePrincipals(appId='…')` | the service principal, and Graph's own |
 //! | `GET /v1.0/oauth2PermissionGrants?$filter=clientId eq '…' and consentType eq 'AllPrincipals'`, `POST`, `PATCH …/{id}` | consent |
@@ -22,6 +23,7 @@
 
 mod adoption;
 mod azure_cli;
+mod candidates;
 pub mod cloud;
 mod device_code;
 mod error;

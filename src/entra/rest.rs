@@ -18,6 +18,7 @@ use url::Url;
 pub(super) use super::exchange::{encode, root_cause};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 
 /// Whether a request may be sent again when it is not known what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,7 @@ pub(super) struct Ask {
     query: Option<String>,
     body: Option<serde_json::Value>,
     create_if_missing: bool,
+    eventually_consistent: bool,
     repeat: Repeat,
     rests_on: RestsOn,
     needs: &'static Needs,
@@ -124,6 +126,7 @@ impl Ask {
             query: None,
             body: None,
             create_if_missing: false,
+            eventually_consistent: false,
             repeat: Repeat::Always,
             rests_on: RestsOn::Nothing,
             needs: &TO_READ,
@@ -163,6 +166,11 @@ impl Ask {
     /// Makes the object if there is none with this alternate key.
     pub(super) fn create_if_missing(self) -> Self {
         Self { create_if_missing: true, ..self }
+    }
+
+    /// Has an index answer that may be a moment behind: Graph answers some filters from that alone, and wants to be told.
+    pub(super) fn eventually_consistent(self) -> Self {
+        Self { eventually_consistent: true, ..self }
     }
 
     /// See [`RestsOn`].
@@ -285,6 +293,12 @@ impl Rest {
         }
     }
 
+    /// Reads the first page of a list, and no more of it.
+    pub(super) async fn first_page<T: DeserializeOwned>(&self, ask: Ask) -> Result<Vec<T>, Error> {
+        let page: Page<T> = self.read(ask).await?;
+        Ok(page.value)
+    }
+
     /// Reads a list to its end.
     pub(super) async fn list<T: DeserializeOwned>(&self, ask: Ask) -> Result<Vec<T>, Error> {
         let doing = ask.doing.clone();
@@ -346,6 +360,9 @@ impl Rest {
         }
         if ask.create_if_missing {
             request.insert_header(PREFER, "create-if-missing");
+        }
+        if ask.eventually_consistent {
+            request.insert_header(CONSISTENCY_LEVEL, "eventual");
         }
         let reads = request.method() == Method::Get;
         let attempt = self.exchange.attempt(&mut request);

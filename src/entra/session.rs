@@ -296,6 +296,16 @@ impl Session {
         }
     }
 
+    /// The first page of a list of applications, from the index that may be a moment behind.
+    pub(super) async fn first_of(
+        &self,
+        path: &str,
+        query: String,
+        doing: &str,
+    ) -> Result<Vec<super::wire::ListedApplication>, Error> {
+        self.rest.first_page(Ask::get(path, doing).query(query).eventually_consistent()).await
+    }
+
     // ---- the service principal ----
 
     /// The service principal of an application; Graph's own is [`super::GRAPH_APP_ID`]'s.

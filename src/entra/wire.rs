@@ -362,6 +362,30 @@ pub struct RoleAssignment {
     pub app_role_id: String,
 }
 
+/// An application in a list of those that could be meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListedApplication {
+    /// The type, where the list holds several.
+    #[serde(rename = "@odata.type")]
+    pub(super) odata_type: Option<String>,
+    /// The object id.
+    pub id: String,
+    /// The client id.
+    pub app_id: String,
+    /// What people see.
+    pub display_name: String,
+    /// The alternate key.
+    pub unique_name: Option<String>,
+    /// When it was registered.
+    pub created_date_time: Option<jiff::Timestamp>,
+}
+
+impl ListedApplication {
+    /// The properties that a reader asks for.
+    pub(super) const SELECT: &str = "id,appId,displayName,uniqueName,createdDateTime";
+}
+
 /// Who owns an application: a person, or a program's service principal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

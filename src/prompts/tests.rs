@@ -65,6 +65,7 @@ fn given_the_end_of_input_at_any_line_then_there_are_no_answers() {
         "",
         "",
         "",
+        "",
         "ClusterIssuer/letsencrypt-production",
         "*.cluster.example.com",
         "",

@@ -2,12 +2,12 @@
 
 use super::{
     Wizard,
-    discovered::{Fact, Need},
+    discovered::{Fact, Likeness, Need},
     draft::{Given, OPEN},
-    questions::{Choices, DEPLOY, ISSUED, Kind, OWN_STORE, Question, REDIS, SERVICE, THERE, WORKLOAD},
+    questions::{ADOPTED, Choices, DEPLOY, ISSUED, Kind, NEW, OWN_STORE, Question, REDIS, SERVICE, THERE, WORKLOAD},
     session::clouds,
 };
-use crate::facts::{ClusterFacts, Injection, IssuerFacts, NamespaceSummary, ServiceSummary};
+use crate::facts::{ClusterFacts, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary};
 
 /// Something that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ impl Wizard {
             Choices::Ports => self.ports(),
             Choices::EmailClaims => email_claims(),
             Choices::Certificates => certificates(),
+            Choices::RegistrationSources => registration_sources(),
+            Choices::Registrations => self.registrations(),
             Choices::Consents => consents(),
             Choices::Stores => stores(),
             Choices::Issuers => self.issuers(),
@@ -80,6 +82,7 @@ impl Wizard {
             Kind::Choice { of: Choices::Gateways, .. } => Some(Need::Gateways),
             Kind::Choice { of: Choices::Namespaces, .. } => Some(Need::Namespaces),
             Kind::Choice { of: Choices::Services | Choices::Ports, .. } => namespace().map(Need::Services),
+            Kind::Choice { of: Choices::Registrations, .. } => self.likeness().map(Need::Registrations),
             Kind::Choice { of: Choices::Issuers, .. } => Some(Need::Issuers(self.gateway_namespace())),
             Kind::Choice { of: Choices::Hooks, .. } => self.place().map(Need::Surroundings),
             _ => None,
@@ -95,6 +98,47 @@ impl Wizard {
             named.filter(|named| signed_in != Some(named)).map(|named| Choice::new(named, "as the answers say now")),
         );
         tenants
+    }
+
+    /// What the application's registration is looked for by, once that is answered.
+    fn likeness(&self) -> Option<Likeness> {
+        let answered = |id: &str| self.draft.text(id).map(str::to_owned);
+        Some(Likeness { name: answered("application.name")?, host: answered("application.host")? })
+    }
+
+    fn found_registrations(&self) -> &[RegistrationSummary] {
+        let found = self.likeness().and_then(|likeness| self.discovered.registrations(&likeness).known());
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    fn registrations(&self) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = self
+            .found_registrations()
+            .iter()
+            .map(|found| {
+                let owners = match found.owners.as_deref() {
+                    None => "who owns it may not be seen".to_owned(),
+                    Some([]) => "nobody is named as its owner".to_owned(),
+                    Some(owners) => format!("owned by {}", owners.join(", ")),
+                };
+                let since = found.created.as_ref().map_or_else(String::new, |day| format!(", since {day}"));
+                let kept = found.kept_by.as_ref().map(|name| match name.starts_with("gatewright.") {
+                    true => format!("an installation of Gatewright has it, as {name}"),
+                    false => format!("another tool keeps it, as {name}"),
+                });
+                Choice::new(&found.client_id, format!("{}, {owners}{since}", found.display_name)).unless(kept)
+            })
+            .collect();
+        choices.sort_by_key(|choice| choice.unusable.is_some());
+        choices
+    }
+
+    /// Whether the registration that is taken over is called as people are to see it already.
+    pub(super) fn keeps_its_name(&self) -> bool {
+        let (chosen, name) =
+            (self.draft.text("registration.adopt.clientId"), self.draft.text("registration.displayName"));
+        let found = self.found_registrations().iter().find(|found| chosen == Some(found.client_id.as_str()));
+        found.is_some_and(|found| name == Some(found.display_name.as_str()))
     }
 
     fn gateways(&self) -> Vec<Choice> {
@@ -207,6 +251,13 @@ fn certificates() -> Vec<Choice> {
     vec![
         Choice::new(ISSUED, "have cert-manager make and renew it"),
         Choice::new(THERE, "there is a TLS Secret already, use that"),
+    ]
+}
+
+fn registration_sources() -> Vec<Choice> {
+    vec![
+        Choice::new(NEW, "make one for this application alone"),
+        Choice::new(ADOPTED, "take over one that is registered already"),
     ]
 }
 

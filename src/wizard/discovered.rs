@@ -3,7 +3,8 @@
 use crate::{
     answers::Answers,
     facts::{
-        ClusterFacts, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, ServiceSummary, SignInSummary,
+        ClusterFacts, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, RegistrationSummary,
+        ServiceSummary, SignInSummary,
     },
 };
 use std::collections::BTreeMap;
@@ -74,6 +75,15 @@ impl RecordedApplication {
     }
 }
 
+/// What an application that is registered already is looked for by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Likeness {
+    /// The application's name, which its display name may begin with.
+    pub name: String,
+    /// Its host, which a redirect URI may be for.
+    pub host: String,
+}
+
 /// Where a fact is found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -96,6 +106,8 @@ pub enum Need {
     Installations,
     /// The tenant that is signed in to.
     Tenant,
+    /// The applications that are registered already and could be the one.
+    Registrations(Likeness),
     /// The ingress gateways.
     Gateways,
     /// The namespaces.
@@ -119,6 +131,8 @@ pub enum News {
     Installations(Fact<Vec<RecordedApplication>>),
     /// The name of the tenant that is signed in to, for people.
     Tenant(Fact<String>),
+    /// The applications that are registered already and could be the one.
+    Registrations(Likeness, Fact<Vec<RegistrationSummary>>),
     /// The ingress gateways.
     Gateways(Fact<Vec<GatewaySummary>>),
     /// The namespaces.
@@ -139,6 +153,7 @@ impl News {
             Self::SignIns(cloud, _) => Need::SignIns(cloud.clone()),
             Self::Installations(_) => Need::Installations,
             Self::Tenant(_) => Need::Tenant,
+            Self::Registrations(likeness, _) => Need::Registrations(likeness.clone()),
             Self::Gateways(_) => Need::Gateways,
             Self::Namespaces(_) => Need::Namespaces,
             Self::Services(namespace, _) => Need::Services(namespace.clone()),
@@ -153,7 +168,7 @@ impl Need {
     pub fn side(&self) -> Side {
         match self {
             Self::Contexts | Self::SignIns(_) => Side::Machine,
-            Self::Tenant => Side::Tenant,
+            Self::Tenant | Self::Registrations(_) => Side::Tenant,
             Self::Installations
             | Self::Gateways
             | Self::Namespaces
@@ -170,6 +185,7 @@ impl Need {
             Self::SignIns(cloud) => News::SignIns(cloud, Fact::Failed(reason)),
             Self::Installations => News::Installations(Fact::Failed(reason)),
             Self::Tenant => News::Tenant(Fact::Failed(reason)),
+            Self::Registrations(likeness) => News::Registrations(likeness, Fact::Failed(reason)),
             Self::Gateways => News::Gateways(Fact::Failed(reason)),
             Self::Namespaces => News::Namespaces(Fact::Failed(reason)),
             Self::Services(namespace) => News::Services(namespace, Fact::Failed(reason)),
@@ -187,6 +203,7 @@ impl std::fmt::Display for Need {
             Self::SignIns(_) => formatter.write_str("the ways to sign in"),
             Self::Installations => formatter.write_str("what is installed already"),
             Self::Tenant => formatter.write_str("the tenant"),
+            Self::Registrations(_) => formatter.write_str("the applications that are registered already"),
             Self::Gateways => formatter.write_str("the ingress gateways"),
             Self::Namespaces => formatter.write_str("the namespaces"),
             Self::Services(namespace) => write!(formatter, "the Services of {namespace}"),
@@ -203,6 +220,7 @@ pub struct Discovered {
     sign_ins: BTreeMap<String, Fact<Vec<SignInSummary>>>,
     installations: Fact<Vec<RecordedApplication>>,
     tenant: Fact<String>,
+    registrations: BTreeMap<Likeness, Fact<Vec<RegistrationSummary>>>,
     gateways: Fact<Vec<GatewaySummary>>,
     namespaces: Fact<Vec<NamespaceSummary>>,
     services: BTreeMap<String, Fact<Vec<ServiceSummary>>>,
@@ -220,6 +238,9 @@ impl Discovered {
             }
             News::Installations(fact) => self.installations = fact,
             News::Tenant(fact) => self.tenant = fact,
+            News::Registrations(likeness, fact) => {
+                self.registrations.insert(likeness, fact);
+            }
             News::Gateways(fact) => self.gateways = fact,
             News::Namespaces(fact) => self.namespaces = fact,
             News::Services(namespace, fact) => {
@@ -243,6 +264,9 @@ impl Discovered {
             }
             Need::Installations => self.installations = Fact::Pending,
             Need::Tenant => self.tenant = Fact::Pending,
+            Need::Registrations(likeness) => {
+                self.registrations.remove(likeness);
+            }
             Need::Gateways => self.gateways = Fact::Pending,
             Need::Namespaces => self.namespaces = Fact::Pending,
             Need::Services(namespace) => {
@@ -268,10 +292,11 @@ impl Discovered {
                     contexts: before.contexts,
                     sign_ins: before.sign_ins,
                     tenant: before.tenant,
+                    registrations: before.registrations,
                     ..Self::default()
                 };
             }
-            Side::Tenant => *self = Self { tenant: Fact::Pending, ..before },
+            Side::Tenant => *self = Self { tenant: Fact::Pending, registrations: BTreeMap::new(), ..before },
         }
     }
 
@@ -288,6 +313,7 @@ impl Discovered {
         once_more(&mut self.gateways);
         once_more(&mut self.namespaces);
         self.sign_ins.retain(|_, fact| fact.failure().is_none());
+        self.registrations.retain(|_, fact| fact.failure().is_none());
         self.services.retain(|_, fact| fact.failure().is_none());
         self.issuers.retain(|_, fact| fact.failure().is_none());
         self.surroundings.retain(|_, fact| fact.failure().is_none());
@@ -300,6 +326,7 @@ impl Discovered {
             Need::SignIns(cloud) => self.sign_ins(cloud).is_pending(),
             Need::Installations => self.installations.is_pending(),
             Need::Tenant => self.tenant.is_pending(),
+            Need::Registrations(likeness) => self.registrations(likeness).is_pending(),
             Need::Gateways => self.gateways.is_pending(),
             Need::Namespaces => self.namespaces.is_pending(),
             Need::Services(namespace) => self.services(namespace).is_pending(),
@@ -315,12 +342,18 @@ impl Discovered {
             Need::SignIns(cloud) => self.sign_ins(cloud).failure(),
             Need::Installations => self.installations.failure(),
             Need::Tenant => self.tenant.failure(),
+            Need::Registrations(likeness) => self.registrations(likeness).failure(),
             Need::Gateways => self.gateways.failure(),
             Need::Namespaces => self.namespaces.failure(),
             Need::Services(namespace) => self.services(namespace).failure(),
             Need::Issuers(namespace) => self.issuers(namespace).failure(),
             Need::Surroundings(place) => self.surroundings(place).failure(),
         }
+    }
+
+    /// The applications that are registered already and could be the one.
+    pub fn registrations(&self, likeness: &Likeness) -> &Fact<Vec<RegistrationSummary>> {
+        self.registrations.get(likeness).unwrap_or(&Fact::Pending)
     }
 
     /// The contexts of the kubeconfig, the current one first.

@@ -1,7 +1,8 @@
 //! Answers that may be incomplete. Whether they are right is not known here: the answers file's own reader says so.
 
 use super::questions::{
-    CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, OWN_STORE, Question, REDIS, SERVICE, STORE, THERE, WORKLOAD, at,
+    ADOPTED, CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, NEW, OWN_STORE, Question, REDIS, REGISTRATION, SERVICE, STORE,
+    THERE, WORKLOAD, at,
 };
 use crate::answers::{
     Answers, Mistake, Mistakes,
@@ -137,7 +138,7 @@ impl Draft {
             Some(REDIS) => key == "sessions.image",
             Some(OWN_STORE) => key.starts_with("sessions.redis."),
             _ => false,
-        };
+        } || (self.text(REGISTRATION) == Some(NEW) && key.starts_with("registration.adopt."));
         if is_of_the_other_way {
             return None;
         }
@@ -212,6 +213,8 @@ impl From<&Answers> for Draft {
         if has_redis && draft.get("sessions.redis.username").is_none() {
             draft.put("sessions.redis.username", Given::text(OPEN));
         }
+        let is_adopted = draft.get("registration.adopt.clientId").is_some();
+        draft.put(REGISTRATION, Given::text(if is_adopted { ADOPTED } else { NEW }));
         draft.put(KEEP_DETAILS, Given::text("true"));
         if draft.get("registration.tenant").is_none() {
             draft.put("registration.tenant", Given::text(OPEN));

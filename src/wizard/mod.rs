@@ -16,12 +16,13 @@ mod session;
 mod tests;
 
 pub use choices::Choice;
-pub use discovered::{Discovered, Fact, Need, News, Place, RecordedApplication, Side};
+pub use discovered::{Discovered, Fact, Likeness, Need, News, Place, RecordedApplication, Side};
 pub use draft::{Draft, Given, OPEN};
 pub use makes::Made;
 pub use questions::{
-    APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, OWN_STORE, Proposal,
-    QUESTIONS, Question, REDIS, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE, WORKLOAD, When, at,
+    ADOPTED, APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, NEW, OWN_STORE,
+    Proposal, QUESTIONS, Question, REDIS, REGISTRATION, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE, WORKLOAD, When,
+    at,
 };
 pub use session::{Session, USUAL_CLOUD};
 
@@ -340,6 +341,7 @@ impl Wizard {
         let conditions = match question.when {
             When::Answered(id, answer) => vec![(id, answer)],
             When::Both(one, other) => vec![one, other],
+            When::NameDiffers => vec![(REGISTRATION, ADOPTED)],
             When::Always | When::SessionUnclear | When::GatewayUnclear => Vec::new(),
         };
         for (id, answer) in conditions {
@@ -360,6 +362,7 @@ impl Wizard {
             When::Both((one, its_answer), (other, others_answer)) => {
                 self.draft.text(one) == Some(its_answer) && self.draft.text(other) == Some(others_answer)
             }
+            When::NameDiffers => self.draft.text(REGISTRATION) == Some(ADOPTED) && !self.keeps_its_name(),
             When::SessionUnclear => self.is_asked_of_session(question.id),
             When::GatewayUnclear => {
                 let is_plain = match self.discovered.gateways() {

@@ -96,6 +96,10 @@ pub enum Choices {
     Ports,
     /// The claims that can hold an address.
     EmailClaims,
+    /// A new registration, or one that is there.
+    RegistrationSources,
+    /// The applications that are registered already and could be the one.
+    Registrations,
     /// To consent here, or to hand it over.
     Consents,
     /// A store of our own, or one that is there.
@@ -134,6 +138,8 @@ pub enum When {
     Answered(&'static str, &'static str),
     /// Where both of these were answered like this.
     Both((&'static str, &'static str), (&'static str, &'static str)),
+    /// Where a registration is taken over that is not known to be called as people are to see it.
+    NameDiffers,
     /// Where it is not plain which gateway is meant.
     GatewayUnclear,
     /// Where the conversation also says what is connected to, and it is neither known beforehand nor the only choice.
@@ -183,6 +189,12 @@ pub const CERTIFICATE: &str = "certificate.source";
 pub const ISSUED: &str = "issuer";
 /// It is there already, in a Secret.
 pub const THERE: &str = "secret";
+/// The question about whether the application is registered already; its answers are [`NEW`] and [`ADOPTED`].
+pub const REGISTRATION: &str = "registration.source";
+/// It gets a registration of its own.
+pub const NEW: &str = "new";
+/// It is registered already, and that registration is taken over.
+pub const ADOPTED: &str = "there";
 /// The question about where sessions are kept; its answers are [`OWN_STORE`] and [`REDIS`].
 pub const STORE: &str = "sessions.store";
 /// In a Valkey that is made.
@@ -401,6 +413,25 @@ pub static QUESTIONS: &[Question] = &[
          it, Entra sends people back to it after sign-in, and its DNS must lead to the gateway.",
     ),
     question(
+        REGISTRATION,
+        Step::Registration,
+        choice(Choices::RegistrationSources),
+        "A new registration, or one that is there already?",
+        "A registration that somebody made by hand can be taken over: everything in it stays, what is missing is added, and the \
+         plan shows each line of that, who owns it and who else seems to use it.",
+    )
+    .proposing(Proposal::Fixed(NEW)),
+    question(
+        "registration.adopt.clientId",
+        Step::Registration,
+        choice_or_text(Choices::Registrations),
+        "Which one?",
+        "Those that you own, that are called like the application, or that have its redirect URI already. For another one write \
+         its client id, which the portal shows as Application (client) ID: a display name would not do, it is not unique.",
+    )
+    .after(&["application.name", "application.host", REGISTRATION])
+    .when(When::Answered(REGISTRATION, ADOPTED)),
+    question(
         "registration.displayName",
         Step::Registration,
         Kind::Text,
@@ -410,6 +441,17 @@ pub static QUESTIONS: &[Question] = &[
     )
     .proposing(Proposal::AnswerTo("application.name"))
     .after(&["application.name"]),
+    question(
+        "registration.adopt.rename",
+        Step::Registration,
+        Kind::YesNo,
+        "Shall it be called like that from now on?",
+        "It is called otherwise now, and others may know it by that name. No leaves it; it is found by a unique name of its own \
+         ever after, so nothing rests on this.",
+    )
+    .proposing(Proposal::Fixed("false"))
+    .after(&["registration.adopt.clientId", "registration.displayName"])
+    .when(When::NameDiffers),
     question(
         "registration.secretLifetime",
         Step::Registration,

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     answers::{Answers, Certificate, Sessions, file},
     facts::{
-        ContextSummary, GatewaySummary, Injection, IssuerFacts, NamespaceSummary, ServiceSummary, SignInSummary,
-        TenantSummary,
+        ContextSummary, GatewaySummary, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary,
+        SignInSummary, TenantSummary,
     },
 };
 use proptest::prelude::*;
@@ -58,6 +58,19 @@ fn sign_ins() -> Vec<SignInSummary> {
     ]
 }
 
+const LEGACY: &str = "7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90";
+const OF_BICEP: &str = "11111111-2222-4333-8444-555555555555";
+
+fn registration(client_id: &str, name: &str, kept_by: Option<&str>) -> RegistrationSummary {
+    RegistrationSummary {
+        client_id: client_id.to_owned(),
+        display_name: name.to_owned(),
+        owners: Some(vec!["Dora".to_owned()]),
+        created: Some("2023-04-01".to_owned()),
+        kept_by: kept_by.map(str::to_owned),
+    }
+}
+
 /// What a cluster like the practice ground's would answer.
 fn find_out(need: &Need) -> News {
     let namespace = |name: &str| NamespaceSummary { name: name.to_owned(), injection: Injection::Unsaid };
@@ -66,6 +79,13 @@ fn find_out(need: &Need) -> News {
         Need::SignIns(cloud) => News::SignIns(cloud.clone(), Fact::Known(sign_ins())),
         Need::Installations => News::Installations(Fact::Known(Vec::new())),
         Need::Tenant => News::Tenant(Fact::Known("example.com".to_owned())),
+        Need::Registrations(likeness) => News::Registrations(
+            likeness.clone(),
+            Fact::Known(vec![
+                registration(LEGACY, "Legacy portal", None),
+                registration(OF_BICEP, "myapp", Some("portal-of-bicep")),
+            ]),
+        ),
         Need::Gateways => News::Gateways(Fact::Known(vec![gateway("istio-ingressgateway")])),
         Need::Namespaces => {
             News::Namespaces(Fact::Known(["default", "kube-system", "team-docs"].map(namespace).to_vec()))
@@ -282,6 +302,50 @@ fn given_several_gateways_then_it_is_asked_which_and_given_one_it_is_not() {
 }
 
 #[test]
+fn given_an_application_that_is_registered_already_when_it_is_chosen_then_the_answers_take_it_over_and_it_is_asked_about_its_name()
+ {
+    let mut wizard = Wizard::new(None);
+    take_proposals_until(&mut wizard, "registration.source");
+    write(&mut wizard, "there").unwrap();
+    assert_eq!(asked(&wizard), "registration.adopt.clientId");
+    let choices = wizard.choices(at("registration.adopt.clientId").unwrap());
+    assert_eq!(
+        (choices[0].value.as_str(), choices[0].about.as_str()),
+        (LEGACY, "Legacy portal, owned by Dora, since 2023-04-01")
+    );
+    assert_eq!(choices[1].unusable.as_deref(), Some("another tool keeps it, as portal-of-bicep"));
+    let refused = write(&mut wizard, "2").unwrap_err();
+    assert!(refused.contains("another tool keeps it"), "{refused}");
+    let wrong = write(&mut wizard, "Legacy portal").unwrap_err();
+    assert!(wrong.contains("Legacy portal"), "{wrong}");
+    write(&mut wizard, "1").unwrap();
+    take_proposals_until(&mut wizard, "registration.adopt.rename");
+    write(&mut wizard, "yes").unwrap();
+    take_proposals_until(&mut wizard, "review");
+    let answers = wizard.answers().unwrap();
+    let adopt = answers.registration.adopt.clone().unwrap();
+    assert_eq!((adopt.client_id.as_str(), adopt.rename), (LEGACY, true));
+    assert_eq!(Draft::from(&answers).answers().unwrap(), answers);
+
+    wizard.ask_about("registration.adopt.clientId");
+    write(&mut wizard, "99999999-2222-4333-8444-555555555555").unwrap();
+    assert_eq!(asked(&wizard), "registration.adopt.rename", "one that nobody knows here is asked about once more");
+    wizard.ask_about("registration.displayName");
+    wizard.answer(Given::text("Legacy portal")).unwrap();
+    wizard.ask_about("registration.adopt.clientId");
+    write(&mut wizard, "1").unwrap();
+    assert_eq!(asked(&wizard), "review", "it is called like that already");
+
+    wizard.ask_about("registration.source");
+    write(&mut wizard, "new").unwrap();
+    assert_eq!(
+        wizard.answers().unwrap().registration.adopt,
+        None,
+        "and the choice is kept for whoever changes their mind"
+    );
+}
+
+#[test]
 fn given_facts_that_cannot_be_found_out_then_answers_are_written_and_the_reason_is_told() {
     let mut wizard = Wizard::new(None);
     let fail = |wizard: &mut Wizard| {
@@ -300,6 +364,7 @@ fn given_facts_that_cannot_be_found_out_then_answers_are_written_and_the_reason_
         "",
         "",
         "myapp.cluster.example.com",
+        "",
         "",
         "",
         "",

@@ -255,6 +255,53 @@ fn given_an_application_that_is_unlike_ours_when_it_is_adopted_then_what_others_
     assert!(world.writes_since(requests).is_empty(), "{:#?}", world.writes_since(requests));
 }
 
+/// Signed in as the binary would be.
+fn signed_in(world: &World) -> gatewright::entra::Session {
+    use gatewright::entra::{Environment, Method, SignInRequest, cloud, sign_in};
+    let caller = world.ground.caller();
+    let request = SignInRequest {
+        method: Method::ServicePrincipal,
+        environment: Environment::of([
+            ("AZURE_CLIENT_ID", &caller.client_id),
+            ("AZURE_CLIENT_SECRET", &caller.client_secret),
+            ("AZURE_TENANT_ID", &caller.tenant_id),
+        ]),
+        ..SignInRequest::new(cloud::from_file(&world.ground.cloud_file()).unwrap())
+    };
+    world.wait_for(sign_in(request, &|_| {})).unwrap()
+}
+
+#[test]
+fn given_what_the_tenant_offers_when_the_wizards_choice_is_taken_then_the_draft_is_answers_that_take_it_over() {
+    use gatewright::{
+        answers::file,
+        wizard::{ADOPTED, Draft, Given, REGISTRATION},
+    };
+    let world = World::of(story(&[]));
+    let session = signed_in(&world);
+    let found = |name: &str, callback: &str| world.wait_for(session.candidates(name, callback)).unwrap();
+    assert!(found("myapp", "https://myapp.cluster.example.com/oauth2/callback").is_empty(), "nothing is like it");
+    let by_name = found("legacy", "https://myapp.cluster.example.com/oauth2/callback");
+    let by_redirect_uri = found("myapp", "https://portal.example.com/signin-oidc");
+    assert_eq!(by_name, by_redirect_uri);
+    let [legacy] = by_name.as_slice() else { panic!("{by_name:#?}") };
+    assert_eq!((legacy.client_id.as_str(), legacy.display_name.as_str()), (CLIENT_ID, "Legacy portal"));
+    assert_eq!(legacy.owners, Some(vec!["Dora Developer".to_owned()]));
+
+    let mut draft = Draft::from(&file::parse(&std::fs::read_to_string(EXAMPLE).unwrap(), "the example").unwrap());
+    draft.put(REGISTRATION, Given::text(ADOPTED));
+    draft.put("registration.adopt.clientId", Given::text(&legacy.client_id));
+    draft.put("registration.adopt.rename", Given::text("true"));
+    let path = world.write("of-the-wizard.yaml", &file::render(&draft.answers().unwrap()));
+    let ran = world.run(&["setup", "--answers", path.to_str().unwrap(), "--yes"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Legacy portal is taken over"), "{}", ran.stderr);
+    let after = of_client(&directory(&world), "applications").clone();
+    assert_eq!(after["properties"]["displayName"], "myapp");
+    let again = found("myapp", "https://nowhere.example.com/");
+    assert!(again[0].kept_by.as_ref().is_some_and(|name| name.starts_with("gatewright.")), "{again:#?}");
+}
+
 fn refused(world: &World, client_id: &str, texts: &[&str]) {
     let requests = world.ground.journal().requests();
     let ran = set_up(world, client_id);

@@ -63,7 +63,9 @@ pub(crate) fn found(need: &Need) -> News {
                 ),
             ]),
         ),
-        Need::Contexts | Need::SignIns(_) | Need::Installations => need.clone().failed("nobody asks".to_owned()),
+        Need::Contexts | Need::SignIns(_) | Need::Installations | Need::Registrations(_) => {
+            need.clone().failed("nobody asks".to_owned())
+        }
         Need::Surroundings(_) => need.clone().failed("namespaces is forbidden".to_owned()),
     }
 }

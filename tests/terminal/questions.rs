@@ -14,6 +14,7 @@ const BY_KEYBOARD: &[(&str, &str)] = &[
     ("Which port does its Service offer?", ""),
     ("How many pods?", ""),
     ("Which host name do people type?", "myapp.cluster.example.com"),
+    ("A new registration, or one that is there already?", ""),
     ("What do people see it called when they sign in?", ""),
     ("How long does its client secret live?", ""),
     ("Must people be assigned in the portal before they may sign in?", ""),
@@ -204,6 +205,7 @@ fn given_an_installation_when_setup_is_run_again_then_it_begins_with_the_recorde
     let again = ["setup", "--practice", "--sign-in", "service-principal", "--ui", "plain"];
     let mut changed = first.run_again(&again);
     answer_one(&mut changed, "These are the answers:", "3");
+    answer_one(&mut changed, "A new registration, or one that is there already?", "");
     answer_one(&mut changed, "What do people see it called when they sign in?", "Our app");
     answer_one(&mut changed, "How long does its client secret live?", "");
     answer_one(&mut changed, "Must people be assigned in the portal", "");

@@ -101,9 +101,21 @@ fn me(core: &mut Core, request: &Request<'_>, names: &[&str]) -> Result<Reply, G
     };
     let person = person.clone();
     match names {
+        ["ownedObjects"] => owned(core, request, &person),
         [] => entity(core, request, "users/$entity", &USER, shown(&person)),
         rest => memberships(core, request, &person, rest),
     }
+}
+
+/// What a person owns, with its type: of what they can own there are only applications here.
+fn owned(core: &Core, request: &Request<'_>, person: &Person) -> Result<Reply, GraphError> {
+    let seen = core.directory.applications.iter().filter(|it| it.deleted.is_none() && it.visible_from <= request.now);
+    let owned = seen.filter(|it| it.owners.contains(&person.id)).map(|it| {
+        let mut shown = it.properties.clone();
+        shown.shift_insert(0, "@odata.type".into(), json!("#microsoft.graph.application"));
+        shown
+    });
+    query::list(core, request, "directoryObjects", &OTHER, owned.collect())
 }
 
 fn memberships(core: &Core, request: &Request<'_>, person: &Person, names: &[&str]) -> Result<Reply, GraphError> {
