@@ -52,7 +52,7 @@ impl Names {
 
 /// `gatewright-NAMESPACE-APP`, with a hash where it is too long or another installation could read alike: application `c`
 /// in namespace `a-b`, and `b-c` in `a`.
-fn shared_name(namespace: &str, app: &str) -> String {
+pub(super) fn shared_name(namespace: &str, app: &str) -> String {
     // The longest suffix that a part adds to it is `-no-token`.
     const LONGEST: usize = 63 - "-no-token".len();
     let plain = format!("gatewright-{namespace}-{app}");

@@ -39,6 +39,11 @@ pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY};
 use crate::{answers::Answers, facts::Facts};
 use context::Context;
 
+/// The name of our entry in the mesh configuration for the application `app` in `namespace`.
+pub fn provider_name(namespace: &str, app: &str) -> String {
+    context::shared_name(namespace, app)
+}
+
 /// The app role that lets an application in with `client_credentials` (domain.md 2.3).
 pub const APP_ROLE: &str = "App.Access";
 

@@ -102,6 +102,17 @@ pub enum Command {
         /// The application, where its answers are recorded already; NAMESPACE/APP where there are several of the name
         app: Option<String>,
     },
+    /// Take an installation away: exactly what was made goes, and what was there before stays
+    Teardown {
+        /// The application; NAMESPACE/APP where there are several of the name
+        app: Option<String>,
+        /// Leave these as they are
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+        keep: Vec<Keep>,
+        /// Delete the registration that was made for it even though others have credentials in it
+        #[arg(long)]
+        delete_credentials_of_others: bool,
+    },
     /// Write the objects as files, for kubectl or a repository; no secret is in them
     Export {
         /// The folder; made if it is not there, refused if it holds something else
@@ -138,6 +149,17 @@ pub enum PracticeCommand {
     Reset,
     /// List the fault stories
     Scenarios,
+}
+
+/// What a teardown can leave as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// The registration in Entra; our client secret goes.
+    Registration,
+    /// The namespace.
+    Namespace,
+    /// The certificate and its Secret.
+    Certificate,
 }
 
 /// How to write exported objects.

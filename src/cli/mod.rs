@@ -17,8 +17,9 @@ mod questions;
 mod screen;
 mod setup;
 mod status;
+mod teardown;
 
-pub use arguments::{Arguments, Command, ExportFormat, Global, PracticeCommand, Ui};
+pub use arguments::{Arguments, Command, ExportFormat, Global, Keep, PracticeCommand, Ui};
 pub use exit::Exit;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
@@ -81,6 +82,9 @@ async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
         Command::Setup { app } => setup::setup(&global, screen, app.as_deref()).await,
         Command::Plan { app } => setup::plan(&global, screen, app.as_deref()).await,
         Command::Export { directory, .. } => export::export(&global, screen, &directory).await,
+        Command::Teardown { app, keep, delete_credentials_of_others } => {
+            teardown::teardown(&global, screen, app.as_deref(), &keep, delete_credentials_of_others).await
+        }
         Command::Status => status::status(&global, screen).await,
         #[cfg(feature = "practice")]
         Command::Practice { command, dir, scenario } => practice::practice(&global, command, dir, scenario).await,

@@ -70,22 +70,28 @@ impl Screen {
         if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Confirmation::NobodyToAsk;
         }
-        let _the_terminal_is_gone = write!(anstream::stderr().lock(), "{question} [y/N] ");
-        let read = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line).map(|_| line)
-        });
-        let line = match cancel.run_until_cancelled(read).await {
-            Some(Ok(Ok(line))) => line,
-            _ => String::new(),
-        };
-        if !line.ends_with('\n') {
-            say("");
+        match asked(&format!("{question} [y/N]"), cancel).await {
+            Some(line) if matches!(line.to_lowercase().as_str(), "y" | "yes") => Confirmation::Given,
+            _ => Confirmation::Refused,
         }
-        if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") {
-            Confirmation::Given
-        } else {
-            Confirmation::Refused
+    }
+
+    /// Asks for `word` to be typed, as [`Self::confirm`] asks for a yes.
+    pub(super) async fn confirm_by_typing(
+        self,
+        word: &str,
+        question: &str,
+        cancel: &CancellationToken,
+    ) -> Confirmation {
+        if self.yes {
+            return Confirmation::Given;
+        }
+        if !self.may_ask() {
+            return Confirmation::NobodyToAsk;
+        }
+        match asked(question, cancel).await {
+            Some(line) if line == word => Confirmation::Given,
+            _ => Confirmation::Refused,
         }
     }
 
@@ -98,6 +104,24 @@ impl Screen {
     pub(super) fn is_interactive(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
+}
+
+/// What somebody types after `question`; `None` at the end of input, or when somebody stops it.
+pub(super) async fn asked(question: &str, cancel: &CancellationToken) -> Option<String> {
+    let _the_terminal_is_gone = write!(anstream::stderr().lock(), "{question} ");
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let line = match cancel.run_until_cancelled(read).await {
+        Some(Ok(Ok(line))) => line,
+        _ => String::new(),
+    };
+    if !line.ends_with('\n') {
+        say("");
+        return None;
+    }
+    Some(line.trim().to_owned())
 }
 
 /// How many columns standard error has; `None` when it is no terminal.

@@ -58,8 +58,19 @@ impl Cluster {
         if selector.is_empty() {
             return Ok(Vec::new());
         }
-        let selection = Selection::in_namespace(namespace).with_labels(selector_text(selector));
-        let pods = self.list("v1", "Pod", &selection).await?;
+        self.pods_of(&Selection::in_namespace(namespace).with_labels(selector_text(selector))).await
+    }
+
+    /// The pods that `selector` selects in any namespace; finished ones left out. An empty selector selects none.
+    pub async fn pods_anywhere(&self, selector: &BTreeMap<String, String>) -> Result<Vec<PodSummary>, Error> {
+        if selector.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.pods_of(&Selection::labelled(selector_text(selector))).await
+    }
+
+    async fn pods_of(&self, selection: &Selection) -> Result<Vec<PodSummary>, Error> {
+        let pods = self.list("v1", "Pod", selection).await?;
         let alive = pods.iter().filter(|pod| !matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed")));
         Ok(alive.map(PodSummary::of).collect())
     }

@@ -61,7 +61,7 @@ fn may_be_taken(client_id: &str, found: &Application, wanted: &Live) -> Result<(
         };
         return Err(refused(client_id, whose, ANOTHER.to_owned()));
     }
-    let other = found.tags.iter().find(|tag| is_of_installation(tag) && !wanted.desired.tags.contains(tag));
+    let other = found.tags.iter().find(|tag| entra::is_of_installation(tag) && !wanted.desired.tags.contains(tag));
     if let Some(other) = other {
         let whose = format!("`{name}` carries the mark of another installation of Gatewright, `{other}`");
         return Err(refused(client_id, whose, ANOTHER.to_owned()));
@@ -82,9 +82,17 @@ fn may_be_taken(client_id: &str, found: &Application, wanted: &Live) -> Result<(
     Ok(())
 }
 
-/// `gatewright:CLUSTER/NAMESPACE/APPLICATION`, as [`crate::blueprint`] writes it.
-fn is_of_installation(tag: &str) -> bool {
-    tag.strip_prefix("gatewright:").is_some_and(|rest| rest.contains('/') && !rest.contains(':'))
+/// One that a teardown has given back is not taken over again by a guess, and no other can have its unique name.
+pub(super) fn was_given_back(application: &Application) -> Problem {
+    refused(
+        &application.app_id,
+        format!("`{}` was taken over once and has been given back since", application.display_name),
+        format!(
+            "to take it over again, write `registration.adopt: {{clientId: {}}}`; its unique name can't be taken away, so no other \
+             application can be registered in its place",
+            application.app_id
+        ),
+    )
 }
 
 fn refused(client_id: &str, cause: String, remedy: String) -> Problem {

@@ -6,7 +6,9 @@ use super::{
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
     fill_in, mesh,
     plan::{Plan, Step},
-    problem, proof, registration, try_it, zone_role,
+    problem, proof, registration,
+    removal::{self, Doomed},
+    try_it, zone_role,
 };
 use crate::{
     blueprint::{self, Manifest, PartBody, PartId, SecretValue, Wave},
@@ -477,9 +479,12 @@ async fn delete(target: &Target, events: &Events, step: &Step) -> Result<(), Sto
     let Some(reference) = step.manifest().and_then(|manifest| ObjectRef::of(&manifest.object).ok()) else {
         return Ok(());
     };
-    let tried = format!("delete {} {}", step.title.kind, step.title.name);
-    let deleted = target.cluster.delete(&reference, step.live_uid.as_deref()).await;
-    deleted.map_err(|error| fail(events, step, problem::cluster(&tried, &error)))
+    let deleted = removal::delete(target, &doomed(step, &reference)).await;
+    deleted.map_err(|refused| fail(events, step, refused.problem))
+}
+
+fn doomed<'a>(step: &'a Step, reference: &'a ObjectRef) -> Doomed<'a> {
+    Doomed { part: &step.part.id, title: &step.title, reference, uid: step.live_uid.as_deref() }
 }
 
 /// Waits until a deleted object is really gone: its dependants go first, and what is applied meanwhile goes with it.
@@ -487,13 +492,8 @@ async fn is_gone(target: &Target, events: &Events, cancel: &CancellationToken, s
     let Some(reference) = step.manifest().and_then(|manifest| ObjectRef::of(&manifest.object).ok()) else {
         return Ok(());
     };
-    let (started, budget) = (Instant::now(), budget::DELETION);
-    let on_reason = |reason: String| events.waiting(&step.part.id, &step.title, reason, started, budget);
-    let waited = target.cluster.wait_gone(&reference, step.live_uid.as_deref(), budget, cancel, &on_reason).await;
-    waited.map_err(|error| match problem::wait(&step.title, "gone", &error) {
-        None => Stop::Interrupted,
-        Some(problem) => fail(events, step, problem),
-    })
+    let waited = removal::is_gone(target, events, cancel, &doomed(step, &reference)).await;
+    waited.map_err(|problem| problem.map_or(Stop::Interrupted, |problem| fail(events, step, problem)))
 }
 
 /// Waits for the effect of an object. Time for which the person had the run pause does not count: they may be seeing to just this.

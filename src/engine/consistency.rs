@@ -38,7 +38,7 @@ fn value_is(shown: &Value, now: &Value) -> bool {
 }
 
 /// Whether `now` has the same text as `shown` around every `‹…›`. A text without any must be equal.
-fn text_is(shown: &str, now: &str) -> bool {
+pub(super) fn text_is(shown: &str, now: &str) -> bool {
     let Some((before, rest)) = shown.split_once('‹') else { return shown == now };
     let Some((_, after)) = rest.split_once('›') else { return shown == now };
     let Some(mut left) = now.strip_prefix(before) else { return false };

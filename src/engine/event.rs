@@ -79,6 +79,17 @@ pub enum Event {
         /// How many of each action.
         counts: Counts,
     },
+    /// What would be taken away, and what stays.
+    TeardownPlanned {
+        /// The application.
+        application: String,
+        /// Its namespace.
+        namespace: String,
+        /// Every part, in the order in which it would go; what stays and what is gone come last.
+        steps: Vec<TeardownStep>,
+        /// How many of each action.
+        counts: Counts,
+    },
     /// Work on a part has begun.
     Started {
         /// The part.
@@ -223,6 +234,34 @@ pub struct StepSummary {
     /// What stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+}
+
+/// One line of what would be taken away.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TeardownStep {
+    /// Which group it belongs to.
+    pub group: TeardownGroup,
+    /// The line itself; its diff is what would change, or what others have changed since.
+    #[serde(flatten)]
+    pub step: StepSummary,
+    /// What somebody else has to do, where it is known beforehand that we may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandOver>,
+}
+
+/// What becomes of a part when an installation is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TeardownGroup {
+    /// It goes, as we made it.
+    Removed,
+    /// It goes, though others have changed it since.
+    ChangedByOthers,
+    /// It stays.
+    Kept,
+    /// It has gone already.
+    Gone,
 }
 
 /// What is done, or would be, to a part.

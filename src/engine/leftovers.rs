@@ -45,6 +45,11 @@ const BESIDE_THE_GATEWAY: [(&str, &str); 5] = [
 /// The kinds that an installation can have in no namespace.
 const IN_THE_WHOLE_CLUSTER: [(&str, &str); 1] = [("cert-manager.io", "ClusterIssuer")];
 
+/// Every kind that an installation can have, as its group and itself.
+pub(super) fn kinds() -> BTreeSet<(&'static str, &'static str)> {
+    BESIDE_THE_APPLICATION.into_iter().chain(BESIDE_THE_GATEWAY).chain(IN_THE_WHOLE_CLUSTER).collect()
+}
+
 /// How many lists are asked for at once.
 const LISTS_AT_ONCE: usize = 8;
 
@@ -87,12 +92,7 @@ pub(super) async fn find(
         .try_collect()
         .await?;
     let leftovers = found.into_iter().flatten().filter(|object| {
-        // What a controller made of one of ours inherits labels, and goes with its owner.
-        let owned = object
-            .pointer("/metadata/ownerReferences")
-            .and_then(Value::as_array)
-            .is_some_and(|owners| !owners.is_empty());
-        !owned && ObjectRef::of(object).is_ok_and(|reference| !wanted.contains(&reference))
+        !is_owned(object) && ObjectRef::of(object).is_ok_and(|reference| !wanted.contains(&reference))
     });
     let mut steps: Vec<Step> = leftovers.map(|object| step(&object)).collect();
     // After the Certificate: as long as that is there, cert-manager would have its Secret made anew.
@@ -116,6 +116,12 @@ async fn certificate_secret(target: &Target, answers: &Answers, facts: &Facts) -
         }
         Err(error) => Err(problem::cluster(&format!("look for a leftover {reference}"), &error)),
     }
+}
+
+/// What a controller made of one of ours inherits labels, and goes with its owner.
+pub(super) fn is_owned(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|owners| !owners.is_empty())
 }
 
 /// Whether `object` carries the mark of this installation.

@@ -91,7 +91,7 @@ fn certificate_at(answers: &Answers, facts: &Facts) -> Option<String> {
     Some(format!("Secret {namespace}/{secret}: a certificate for {names}, until {}", certificate.expires))
 }
 
-fn discover_request(answers: &Answers) -> DiscoverRequest {
+pub(super) fn discover_request(answers: &Answers) -> DiscoverRequest {
     let application = &answers.application;
     DiscoverRequest {
         namespace: application.namespace.to_string(),

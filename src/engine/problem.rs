@@ -133,6 +133,16 @@ pub(super) fn mesh_edit(provider: &MeshProvider, error: &MeshEditError) -> Probl
     }
 }
 
+/// The mesh configuration can't be edited with certainty, so our entry stays in it.
+pub(super) fn mesh_removal(tried: &str, provider: &str, error: &MeshEditError) -> Problem {
+    Problem {
+        tried: tried.to_owned(),
+        cause: error.to_string(),
+        remedy: format!("take the entry `{provider}` out of extensionProviders by hand, and run again"),
+        kind: ProblemKind::Failed,
+    }
+}
+
 /// A Secret can't be filled.
 pub(super) fn fill(error: &FillError) -> Problem {
     Problem {

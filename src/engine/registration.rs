@@ -4,14 +4,14 @@ use super::{
     Seen, Target, adoption,
     apply::{Run, Stop},
     client_secret, consent, diff,
-    event::{Action, Event, HandOver, Problem, milliseconds},
+    event::{Action, Event, Events, HandOver, Problem, Title, milliseconds},
     plan::Step,
     problem,
     secrets::Vault,
 };
 use crate::{
     answers::Adopt,
-    blueprint::{GrantResource, Known, Part, PartBody, RegistrationPart},
+    blueprint::{GrantResource, Known, Part, PartBody, PartId, RegistrationPart},
     entra::{
         self, Application, ApplicationPatch, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal,
         Session, expose, merge, merge_service_principal,
@@ -20,6 +20,7 @@ use crate::{
     secret::Secret,
 };
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The registration as it is live, and what it should be.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +132,10 @@ pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Proble
     let known = session.find_application(&live.unique_name).await;
     let known = known.map_err(|error| problem::entra("read the registration", &error))?;
     live.application = match &live.adopt {
-        None => known,
+        None => match known {
+            Some(known) if known.is_given_back() => return Err(adoption::was_given_back(&known)),
+            known => known,
+        },
         Some(adopt) => Some(adoption::find(session, adopt.client_id.as_str(), &live, known).await?),
     };
     let Some(application) = &live.application else {
@@ -153,7 +157,8 @@ pub(super) async fn read(target: &Target, parts: &[Part]) -> Result<Live, Proble
         live.assignments = if_it_may_be_seen("read the role assignments", assignments)?;
     }
     live.principal = principal;
-    if live.adopt.is_some() && live.application().is_some_and(|application| application.unique_name.is_none()) {
+    let is_to_be_taken = |application: &Application| application.unique_name.is_none() || application.is_given_back();
+    if live.adopt.is_some() && live.application().is_some_and(is_to_be_taken) {
         adoption::prepare(session, &mut live).await?;
     }
     Ok(live)
@@ -320,7 +325,7 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
         if step.action != Action::Keep {
             run.events.tell(Event::Started { part: step.part.id.clone(), title: step.title.clone() });
         }
-        let session = observed(run, &step, started);
+        let session = observed(&run.target.session, (&run.events, &run.cancel), (&step.part.id, &step.title), started);
         match carry_out(run, &session, &step, part).await {
             Ok(Done::Proven(action, proof)) => run.ready(&step, action, proof, started),
             Ok(Done::HandedOver(hand_over)) => {
@@ -341,10 +346,14 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// The session, telling as events of the step why it waits, and waiting no longer than the person does.
-fn observed(run: &Run<'_>, step: &Step, started: Instant) -> Session {
-    let (events, part, title) = (run.events.clone(), step.part.id.clone(), step.title.clone());
-    let session = run.target.session.stopped_by(run.cancel.clone());
-    session.observed_by(move |reason| {
+pub(super) fn observed(
+    session: &Session,
+    (events, cancel): (&Events, &CancellationToken),
+    (part, title): (&PartId, &Title),
+    started: Instant,
+) -> Session {
+    let (events, part, title) = (events.clone(), part.clone(), title.clone());
+    session.stopped_by(cancel.clone()).observed_by(move |reason| {
         // One budget on the screen: that of the wait itself, where it has one, and else that of all of Entra.
         let (waited, budget) = reason.clock().unwrap_or_else(|| (started.elapsed(), super::budget::ENTRA));
         events.tell(Event::Waiting {

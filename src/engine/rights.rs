@@ -35,7 +35,7 @@ pub(super) async fn block_what_is_denied(target: &Target, steps: &mut [Step]) ->
     Ok(())
 }
 
-fn missing(question: &AccessQuestion) -> Problem {
+pub(super) fn missing(question: &AccessQuestion) -> Problem {
     let resource = if question.group.is_empty() {
         question.resource.clone()
     } else {
@@ -89,7 +89,7 @@ fn questions(step: &Step) -> Vec<AccessQuestion> {
     questions
 }
 
-fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> AccessQuestion {
+pub(super) fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> AccessQuestion {
     AccessQuestion {
         verb: verb.to_owned(),
         group: group.to_owned(),
@@ -99,7 +99,7 @@ fn question(verb: &str, group: &str, resource: &str, namespace: Option<&str>) ->
 }
 
 /// The plural of the kinds we write, as English makes it; none of them is irregular.
-fn plural(kind: &str) -> String {
+pub(super) fn plural(kind: &str) -> String {
     let kind = kind.to_lowercase();
     match kind.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),

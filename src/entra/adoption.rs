@@ -59,6 +59,25 @@ fn tag(verb: &str, kind: &str, what: &str) -> String {
     format!("gatewright:{verb}:{kind}:{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, what.as_bytes()))
 }
 
+/// What the setting `kind` was before us; `None` where the record does not say, or could not hold it.
+pub(super) fn what_was(tags: &[String], kind: &str) -> Option<String> {
+    let beginning = was(kind, "");
+    let encoded = tags.iter().find_map(|tag| tag.strip_prefix(&beginning))?;
+    let whole = beginning.chars().count() + encoded.chars().count() < LONGEST_TAG;
+    if !whole || Uuid::parse_str(encoded).is_ok() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut left = encoded;
+    while let Some((before, escaped)) = left.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        bytes.push(u8::from_str_radix(escaped.get(..2)?, 16).ok()?);
+        left = escaped.get(2..)?;
+    }
+    bytes.extend_from_slice(left.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
 fn says_what_was(tags: &[String], kind: &str) -> bool {
     let beginning = was(kind, "");
     tags.iter().any(|tag| tag.starts_with(&beginning))
@@ -68,6 +87,11 @@ impl Application {
     /// Whether it was there before us and has been taken over.
     pub fn is_adopted(&self) -> bool {
         self.tags.iter().any(|tag| tag == ADOPTED_TAG)
+    }
+
+    /// Whether it was taken over once and has been given back since: the unique name, which can never be taken away, is left.
+    pub fn is_given_back(&self) -> bool {
+        self.is_adopted() && !self.tags.iter().any(|tag| is_of_installation(tag))
     }
 
     /// As it will be once `patch` is applied.
@@ -91,6 +115,11 @@ impl Application {
         }
         after
     }
+}
+
+/// Whether a tag names an installation: `gatewright:CLUSTER/NAMESPACE/APPLICATION`.
+pub fn is_of_installation(tag: &str) -> bool {
+    tag.strip_prefix("gatewright:").is_some_and(|rest| rest.contains('/') && !rest.contains(':'))
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {
@@ -171,7 +200,7 @@ fn claims(application: &Application) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ADOPTED_TAG, added, tag};
+    use super::{ADOPTED_TAG, added, tag, was, what_was};
 
     #[test]
     fn given_anything_that_is_recorded_then_its_tag_is_one_that_entra_takes() {
@@ -181,6 +210,8 @@ mod tests {
             assert!(tag.chars().count() <= 256 && !tag.contains(char::is_whitespace), "{tag}");
         }
         assert_ne!(tag("was", "display-name", &long), tag("was", "display-name", &format!("{long}x")));
+        assert_eq!(what_was(&[was("display-name", "Ä 100% b")], "display-name").as_deref(), Some("Ä 100% b"));
+        assert_eq!(what_was(&[was("display-name", &long)], "display-name"), None);
         assert_ne!(added("scope", "a"), ADOPTED_TAG);
     }
 }

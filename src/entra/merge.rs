@@ -231,13 +231,13 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// `origin` is Graph's to say and must not be sent back.
-fn writable_scope(mut scope: PermissionScope) -> PermissionScope {
+pub(super) fn writable_scope(mut scope: PermissionScope) -> PermissionScope {
     scope.others.shift_remove("origin");
     scope
 }
 
 /// See [`writable_scope`].
-fn writable_role(mut role: AppRole) -> AppRole {
+pub(super) fn writable_role(mut role: AppRole) -> AppRole {
     role.others.shift_remove("origin");
     role
 }

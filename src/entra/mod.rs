@@ -19,6 +19,8 @@
 //! | `GET /v1.0/oauth2PermissionGrants?$filter=clientId eq '…' and consentType eq 'AllPrincipals'`, `POST`, `PATCH …/{id}` | consent |
 //! | `GET /v1.0/oauth2PermissionGrants?$filter=resourceId eq '…'` | who consented to what an application exposes |
 //! | `GET`, `POST /v1.0/servicePrincipals/{id}/appRoleAssignedTo` | the app role |
+//! | `GET /v1.0/applications?$filter=tags/any(…)` | what is left of installations whose record is gone |
+//! | `PATCH`, `DELETE /v1.0/servicePrincipals/{id}`, `DELETE …/appRoleAssignedTo/{id}`, `DELETE /v1.0/oauth2PermissionGrants/{id}` | giving an application back |
 //! | `GET /v1.0/directory/deletedItems/microsoft.graph.application`, `DELETE …/{id}`, `POST …/{id}/restore` | soft-deleted applications |
 
 mod adoption;
@@ -29,6 +31,8 @@ mod device_code;
 mod error;
 pub(crate) mod exchange;
 mod merge;
+mod release;
+mod removal;
 mod rest;
 mod session;
 mod sign_in;
@@ -41,10 +45,11 @@ mod waiting;
 mod ways;
 pub mod wire;
 
-pub use adoption::{ADOPTED_TAG, Adoption, added, kept, was};
+pub use adoption::{ADOPTED_TAG, Adoption, added, is_of_installation, kept, was};
 pub use device_code::DeviceCode;
 pub use error::{Answer, Error, MissingRight};
 pub use merge::{Desired, before, before_in_principal, expose, merge, merge_service_principal};
+pub use release::{PrincipalRelease, Release, consents_of_ours, release, release_principal};
 pub use rest::MAY_CONSENT;
 pub use session::{GrantOutcome, NewPassword, Session};
 pub use sign_in::{Caller, CallerKind, Environment, Method, SignInRequest, sign_in};

@@ -40,6 +40,8 @@ pub(super) enum RestsOn {
     Scope,
     /// A service principal and an app role.
     Role,
+    /// A scope or role that has just been disabled, so that it can be removed.
+    Disabled,
 }
 
 impl RestsOn {
@@ -60,6 +62,7 @@ impl RestsOn {
                 answer.says(&OBJECT)
                     || (self == Self::Scope && answer.says(&SCOPE))
                     || (self == Self::Role && answer.says(&ROLE))
+                    || (self == Self::Disabled && answer.says(&["CannotDeleteOrUpdateEnabledEntitlement"]))
             }
             _ => false,
         }

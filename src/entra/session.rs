@@ -99,6 +99,10 @@ impl Session {
         &self.identity.caller
     }
 
+    pub(super) fn rest(&self) -> &Rest {
+        &self.rest
+    }
+
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.http
     }
@@ -288,7 +292,7 @@ impl Session {
         self.rest.url(&format!("directory/deletedItems/{}/restore", encode(object_id)))
     }
 
-    async fn gone(&self, ask: Ask) -> Result<(), Error> {
+    pub(super) async fn gone(&self, ask: Ask) -> Result<(), Error> {
         match self.rest.send(ask).await {
             Ok(_) => Ok(()),
             Err(Error::Refused { answer, .. }) if answer.status == 404 => Ok(()),

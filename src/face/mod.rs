@@ -3,12 +3,14 @@
 mod installations;
 mod json;
 mod plain;
+mod taking_away;
 
 pub use installations::{
     certificate_text, days_text, health_counts, home_text, installations_table, invitations, pods_text,
 };
 pub use json::Json;
 pub use plain::{Plain, Style, hand_over_text, plan_text, problem_text};
+pub use taking_away::teardown_text;
 
 use crate::engine::event::{Envelope, Listener};
 use std::io;

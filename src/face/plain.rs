@@ -1,6 +1,6 @@
 //! Plain text, a line at a time: for logs, pipes, dumb terminals and screen readers. No redraws; meaning never by colour alone.
 
-use super::Face;
+use super::{Face, teardown_text};
 use crate::{
     blueprint::PartId,
     engine::event::{
@@ -32,12 +32,14 @@ pub struct Plain<W> {
     last_reasons: HashMap<PartId, String>,
     /// Whether the application was seen to answer a stranger.
     is_open: bool,
+    /// Whether it is told of taking something away.
+    takes_away: bool,
 }
 
 impl<W: Write> Plain<W> {
     /// A face that writes to `writer`, telling of plans in `style`, in as many `columns` as there are.
     pub fn new(writer: W, style: Style, columns: fn() -> Option<usize>) -> Self {
-        Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false }
+        Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false, takes_away: false }
     }
 
     /// Repeats nothing: a waiting part is told of when it waits for something new.
@@ -66,6 +68,10 @@ impl<W: Write + Send> Face for Plain<W> {
                 format!("To sign in, open {url} and enter the code {code} (good until {until}).\n")
             }
             Event::Planned { steps, counts } => plan_text(steps, counts, self.style, columns),
+            Event::TeardownPlanned { application, namespace, steps, counts } => {
+                self.takes_away = true;
+                teardown_text((namespace, application), steps, counts, columns)
+            }
             Event::Waiting { part, title, reason, elapsed_ms, budget_ms } => {
                 if !self.is_news(part, reason) {
                     return Ok(());
@@ -99,6 +105,9 @@ impl<W: Write + Send> Face for Plain<W> {
                     "\n{}: everything was applied, and strangers get in. See above what to do first.\n",
                     bad("THE DOOR IS OPEN")
                 )
+            }
+            Event::Finished { outcome, counts, elapsed_ms, .. } if self.takes_away => {
+                super::taking_away::finished_text(*outcome, counts, *elapsed_ms)
             }
             Event::Finished { outcome, counts, address, elapsed_ms } => {
                 finished_text(*outcome, counts, address.as_deref(), *elapsed_ms)
@@ -140,7 +149,7 @@ pub fn plan_text(steps: &[StepSummary], counts: &Counts, style: Style, columns: 
     text
 }
 
-fn coloured_diff(diff: &str) -> String {
+pub(super) fn coloured_diff(diff: &str) -> String {
     let mut text = String::new();
     for line in diff.lines() {
         let colour = match line.chars().next() {
@@ -157,7 +166,7 @@ fn coloured_diff(diff: &str) -> String {
     text
 }
 
-fn counts_text(counts: &Counts) -> String {
+pub(super) fn counts_text(counts: &Counts) -> String {
     let parts = counts.in_words();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
@@ -250,7 +259,7 @@ fn good(word: &str) -> String {
     format!("{style}{word}{style:#}{}", padding(word))
 }
 
-fn bad(word: &str) -> String {
+pub(super) fn bad(word: &str) -> String {
     let style = AnsiColor::Red.on_default().bold();
     format!("{style}{word}{style:#}{}", padding(word))
 }
@@ -275,7 +284,7 @@ const NOTE_AT: usize = 6;
 
 /// A word, a kind, a name and a note in columns. A word that carries colour brings its own padding. A note that has no room behind
 /// the name stands below it, between words.
-fn row(word: &str, title: &Title, note: &str, columns: Option<usize>) -> String {
+pub(super) fn row(word: &str, title: &Title, note: &str, columns: Option<usize>) -> String {
     let name_width = columns.map_or(NAME_WIDTHS.0, |columns| {
         columns.saturating_sub(NAME_AT + SHORT_NOTE).clamp(NAME_WIDTHS.1, NAME_WIDTHS.0)
     });
@@ -306,14 +315,14 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-fn indented(text: &str) -> String {
+pub(super) fn indented(text: &str) -> String {
     text.lines().fold(String::new(), |mut all, line| {
         let _infallible = writeln!(all, "      {line}");
         all
     })
 }
 
-fn seconds(milliseconds: u64) -> String {
+pub(super) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
 }
 

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const STORY: &str = include_str!("../../assets/scenarios/application-to-adopt.yaml");
-const CLIENT_ID: &str = "7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90";
+pub(crate) const CLIENT_ID: &str = "7f6bd2a4-5a0c-4f0e-9d53-2c1f8a1b6e90";
 /// A run waits for its ground more than it works.
 const RUNS_AT_ONCE: usize = 6;
 /// The client secret of the nightly job.
-const THEIRS: &str = "practice-only-nightly-job";
+pub(crate) const THEIRS: &str = "practice-only-nightly-job";
 
-fn story(changes: &[(&str, &str)]) -> Scenario {
+pub(crate) fn story(changes: &[(&str, &str)]) -> Scenario {
     let text = changes.iter().fold(STORY.to_owned(), |text, (old, new)| {
         assert_eq!(text.matches(old).count(), 1, "nothing to change: {old}");
         text.replace(old, new)
@@ -31,7 +31,7 @@ fn answers(world: &World, client_id: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn set_up(world: &World, client_id: &str) -> Ran {
+pub(crate) fn set_up(world: &World, client_id: &str) -> Ran {
     world.run(&["setup", "--answers", &answers(world, client_id), "--yes"])
 }
 
@@ -39,7 +39,7 @@ fn directory(world: &World) -> Value {
     world.ground.tenant().snapshot()["directory"].clone()
 }
 
-fn of_client<'a>(directory: &'a Value, list: &str) -> &'a Value {
+pub(crate) fn of_client<'a>(directory: &'a Value, list: &str) -> &'a Value {
     let all = directory[list].as_array().unwrap();
     all.iter().find(|it| it["properties"]["appId"] == CLIENT_ID).unwrap()
 }

@@ -19,5 +19,7 @@ mod secrets;
 mod setup;
 mod sign_in;
 mod streams;
+mod teardown;
+mod teardown_killed;
 mod try_it;
 mod world;

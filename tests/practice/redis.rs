@@ -14,7 +14,7 @@ const OUTSIDE: &str =
     "{address: \"rediss://myapp.redis.cache.windows.net:6380\", passwordFrom: {secret: redis-auth, key: azure}}";
 
 /// The example, or other answers, with a Redis in place of the store.
-fn with_redis(answers: &str, redis: &str) -> String {
+pub(crate) fn with_redis(answers: &str, redis: &str) -> String {
     let (before, rest) = answers.split_once("\nsessions:\n").unwrap();
     let (_, after) = rest.split_once("\nproxy:\n").unwrap();
     format!("{before}\nsessions:\n  redis: {redis}\n\nproxy:\n{after}")

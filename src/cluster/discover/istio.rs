@@ -39,6 +39,11 @@ impl ControlPlane {
         self.revision.as_deref().unwrap_or("default")
     }
 
+    /// The ConfigMap that Istio's own installers write for it.
+    fn mesh_config_name(&self) -> String {
+        self.revision.as_ref().map_or_else(|| "istio".to_owned(), |revision| format!("istio-{revision}"))
+    }
+
     fn describe(&self) -> String {
         format!("{}/{} (revision {})", self.namespace, self.name, self.revision_name())
     }
@@ -170,6 +175,23 @@ fn injection_label(plane: &ControlPlane, namespace: Option<&Value>) -> (String, 
     }
 }
 
+impl Cluster {
+    /// Every ConfigMap that a control plane of this cluster reads mesh configuration from, whichever revision, with what is in it.
+    pub async fn mesh_configs(&self) -> Result<Vec<MeshConfigFacts>, DiscoverError> {
+        let deployments = self.list("apps/v1", "Deployment", &Selection::labelled("app=istiod")).await?;
+        let mut found = Vec::new();
+        for plane in deployments.into_iter().map(ControlPlane::of) {
+            let shared = plane.setting("SHARED_MESH_CONFIG").map(str::to_owned);
+            for name in std::iter::once(plane.mesh_config_name()).chain(shared) {
+                if let Some(settings) = read_settings(self, &plane.namespace, &name).await? {
+                    found.push(mesh_facts(&plane, name, settings.providers));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
 struct Mesh {
     facts: MeshConfigFacts,
     settings: mesh_config::MeshSettings,
@@ -177,7 +199,7 @@ struct Mesh {
 
 /// Istiod merges a shared ConfigMap into its own when told of one; that one is meant for people (domain.md 4.2, 4.6).
 async fn read_mesh(cluster: &Cluster, plane: &ControlPlane) -> Result<Mesh, DiscoverError> {
-    let own = plane.revision.as_ref().map_or_else(|| "istio".to_owned(), |revision| format!("istio-{revision}"));
+    let own = plane.mesh_config_name();
     let own_settings = read_settings(cluster, &plane.namespace, &own).await?;
     let Some(shared) = plane.setting("SHARED_MESH_CONFIG").map(str::to_owned) else {
         let mut settings = own_settings.ok_or_else(|| DiscoverError::MeshConfig {

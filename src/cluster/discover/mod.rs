@@ -179,8 +179,8 @@ impl Cluster {
         })
     }
 
-    /// The UID of `kube-system`, which lives as long as the cluster does.
-    async fn cluster_id(&self) -> Result<String, Error> {
+    /// The UID of `kube-system`, which lives as long as the cluster does: [`ClusterFacts::id`].
+    pub async fn cluster_id(&self) -> Result<String, Error> {
         let name = ObjectRef::cluster_wide("v1", "Namespace", "kube-system");
         let namespace = self.get(&name).await?;
         let uid = namespace.as_ref().and_then(|namespace| namespace.text("/metadata/uid"));

@@ -115,6 +115,8 @@ pub struct LiveConfiguration {
     pub chains: Vec<HttpChain>,
     /// The host names that routes are there for.
     pub hosts: BTreeSet<String>,
+    /// The VirtualServices that routes were made from, as `namespace/name`, as far as Istio notes it beside them.
+    pub routes: BTreeSet<String>,
     /// What Envoy refused of its latest configuration, in its own words: it goes on with what it had.
     pub rejected: Vec<String>,
 }

@@ -43,6 +43,16 @@ fn hosts(route_config: Option<&Value>, live: &mut LiveConfiguration) {
     let virtual_hosts = route_config.map(|routes| routes.entries("/virtual_hosts")).unwrap_or_default();
     let domains = virtual_hosts.iter().flat_map(|host| host.entries("/domains"));
     live.hosts.extend(domains.filter_map(Value::as_str).map(str::to_owned));
+    let routes = virtual_hosts.iter().flat_map(|host| host.entries("/routes"));
+    live.routes
+        .extend(routes.filter_map(|route| virtual_service(route.text("/metadata/filter_metadata/istio/config")?)));
+}
+
+/// `/apis/networking.istio.io/v1/namespaces/myapp/virtual-service/myapp`, as Istio writes beside every route.
+fn virtual_service(config: &str) -> Option<String> {
+    let (_, place) = config.split_once("/namespaces/")?;
+    let (namespace, name) = place.split_once("/virtual-service/")?;
+    Some(format!("{namespace}/{name}"))
 }
 
 fn listeners(config: &Value, live: &mut LiveConfiguration) {

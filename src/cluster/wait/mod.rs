@@ -233,11 +233,36 @@ fn gone(live: Option<&Value>, uid: Option<&str>) -> Progress {
         return Progress::Ready;
     }
     let finalizers: Vec<_> = live.entries("/metadata/finalizers").iter().filter_map(Value::as_str).collect();
+    if let Some(remaining) = remaining_in_namespace(live) {
+        return Progress::Waiting(remaining);
+    }
     Progress::Waiting(match (live.text("/metadata/deletionTimestamp"), finalizers.as_slice()) {
         (None, _) => "it is not marked for deletion yet".to_owned(),
         (Some(_), []) => "it is being deleted".to_owned(),
         (Some(_), finalizers) => format!("it is being deleted, after {}", finalizers.join(", ")),
     })
+}
+
+/// The conditions by which the controller of namespaces says what is still there.
+const TELLING: [&str; 4] = [
+    "NamespaceContentRemaining",
+    "NamespaceFinalizersRemaining",
+    "NamespaceDeletionContentFailure",
+    "NamespaceDeletionDiscoveryFailure",
+];
+
+/// What still keeps a namespace that is being deleted, in its controller's words.
+fn remaining_in_namespace(live: &Value) -> Option<String> {
+    if live.text("/kind") != Some("Namespace") {
+        return None;
+    }
+    let told: Vec<_> = TELLING
+        .iter()
+        .filter_map(|kind| live.condition(kind))
+        .filter(|condition| condition.text("/status") == Some("True"))
+        .filter_map(|condition| condition.text("/message"))
+        .collect();
+    (!told.is_empty()).then(|| format!("it is being deleted: {}", told.join("; ")))
 }
 
 fn namespace(live: &Value) -> Progress {

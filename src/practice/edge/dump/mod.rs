@@ -308,6 +308,11 @@ fn routes(service: &Value, http: &Value) -> Vec<Value> {
     };
     let cluster = items(http, "/route").first().map(destination).unwrap_or_default();
     let name = text(http, "/name");
+    let origin = format!(
+        "/apis/networking.istio.io/v1/namespaces/{}/virtual-service/{}",
+        text(service, "/metadata/namespace"),
+        text(service, "/metadata/name")
+    );
     let conditions = items(http, "/match");
     let matches: Vec<Value> =
         if conditions.is_empty() { vec![json!({"prefix": "/"})] } else { conditions.iter().map(route_match).collect() };
@@ -317,6 +322,7 @@ fn routes(service: &Value, http: &Value) -> Vec<Value> {
             json!({
                 "name": name, "match": matches, "route": {"cluster": cluster, "timeout": "0s"},
                 "request_headers_to_remove": items(http, "/headers/request/remove"),
+                "metadata": {"filter_metadata": {"istio": {"config": origin}}},
             })
         })
         .collect()
