@@ -131,7 +131,7 @@ async fn work(
     let origin = of_a_file.as_ref().map(|_| file_name(&global));
     let mut run =
         Run { global, discovery, events, dialogue, looking: JoinSet::new(), origin, connected: None, applied: false };
-    let left = run.to_its_end(app.as_deref(), of_a_file).await;
+    let left = run.carry_through(app.as_deref(), of_a_file).await;
     // Whatever still looks must not keep a practice ground from being written down.
     run.looking.abort_all();
     run.discovery.close().await;
@@ -171,7 +171,7 @@ enum Next {
 }
 
 impl Run {
-    async fn to_its_end(&mut self, app: Option<&str>, of_a_file: Option<Answers>) -> Left {
+    async fn carry_through(&mut self, app: Option<&str>, of_a_file: Option<Answers>) -> Left {
         let (mut session, mut answers) = match self.first_answers(app, of_a_file).await {
             Ok(first) => first,
             Err(left) => return left,

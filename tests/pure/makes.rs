@@ -30,7 +30,7 @@ fn objects_of_blueprint(answers: &Answers, facts: &Facts) -> (BTreeSet<Object>, 
                 }
             }
             PartBody::Registration(_) => in_entra += 1,
-            PartBody::MeshProvider(_) => {}
+            PartBody::MeshProvider(_) | PartBody::ZoneRole(_) => {}
         }
     }
     (objects, in_entra)

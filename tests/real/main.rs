@@ -1,4 +1,5 @@
-//! Real clients against the practice ground: what they accept is what the real servers would have said.
+//! Real clients against the practice ground: what they accept is what the real servers would have said. And real servers beside
+//! it: both must say the same.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
