@@ -131,7 +131,7 @@ async fn work(
     let origin = of_a_file.as_ref().map(|_| file_name(&global));
     let mut run =
         Run { global, discovery, events, dialogue, looking: JoinSet::new(), origin, connected: None, applied: false };
-    let left = run.carry_through(app.as_deref(), of_a_file).await;
+    let left = Box::pin(run.carry_through(app.as_deref(), of_a_file)).await;
     // Whatever still looks must not keep a practice ground from being written down.
     run.looking.abort_all();
     run.discovery.close().await;
@@ -172,12 +172,13 @@ enum Next {
 
 impl Run {
     async fn carry_through(&mut self, app: Option<&str>, of_a_file: Option<Answers>) -> Left {
-        let (mut session, mut answers) = match self.first_answers(app, of_a_file).await {
+        let (mut session, mut answers) = match Box::pin(self.first_answers(app, of_a_file)).await {
             Ok(first) => first,
             Err(left) => return left,
         };
         loop {
-            let asked = match self.attempt(&session, &answers).await {
+            // On the heap, like everything large here: the thread that works has a small stack.
+            let asked = match Box::pin(self.attempt(&session, &answers)).await {
                 Next::Left(left) => return self.honest(left),
                 Next::Again => continue,
                 Next::Revise => self.asked().await,
@@ -213,7 +214,7 @@ impl Run {
         let wizard = Wizard::connecting(given, app);
         self.dialogue.ask(Conversation { wizard, about: None, note: None });
         let cancel = self.dialogue.cancel();
-        match cancel.run_until_cancelled(self.discovery.begin()).await {
+        match cancel.run_until_cancelled(Box::pin(self.discovery.begin())).await {
             Some(Ok(())) => self.asked().await.ok_or_else(nothing_changed),
             Some(Err(problem)) => Err(cannot_go_on(&self.global, &mut self.dialogue, problem).await),
             None => Err(nothing_changed()),
@@ -237,7 +238,8 @@ impl Run {
     /// Connects, unless that is done.
     async fn connect(&mut self, session: &Session) -> Result<(), Problem> {
         if self.connected.as_ref().is_none_or(|(to, _)| to != session) {
-            self.connected = Some((session.clone(), self.discovery.connection(session).await?));
+            let connection = Box::pin(self.discovery.connection(session)).await?;
+            self.connected = Some((session.clone(), connection));
         }
         Ok(())
     }
@@ -275,7 +277,7 @@ impl Run {
         // Somebody who types a code into a browser takes as long as that code is good.
         let patience = if need.side() == Side::Tenant { SIGN_IN_PATIENCE } else { PATIENCE };
         self.looking.spawn(async move {
-            let found = tokio::time::timeout(patience, discovery.find_out(&session, &need)).await;
+            let found = tokio::time::timeout(patience, Box::pin(discovery.find_out(&session, &need))).await;
             let too_late = || need.failed(format!("nothing came back within {} s", patience.as_secs()));
             teller.tell(session, found.unwrap_or_else(|_| too_late()));
         });
@@ -301,7 +303,7 @@ impl Run {
             Some(Err(problem)) => return self.stuck(problem).await,
         }
         let Some((_, connection)) = &self.connected else { return Next::Left(nothing_changed()) };
-        let planning = engine::plan(&connection.target, answers, &self.events);
+        let planning = Box::pin(engine::plan(&connection.target, answers, &self.events));
         let plan = match cancel.run_until_cancelled(planning).await {
             None => return Next::Left(nothing_changed()),
             Some(Ok(plan)) => plan,
@@ -312,14 +314,15 @@ impl Run {
         if let Some(next) = reviewed(&self.global, &plan, &mut self.dialogue).await {
             return next;
         }
-        self.carry_out(plan).await
+        Box::pin(self.carry_out(plan)).await
     }
 
     async fn carry_out(&mut self, plan: Plan) -> Next {
         let Some((_, connection)) = &self.connected else { return Next::Left(nothing_changed()) };
         self.applied = true;
         self.dialogue.begin();
-        let outcome = engine::apply(&connection.target, plan, self.events.clone(), self.dialogue.control()).await;
+        let applying = engine::apply(&connection.target, plan, self.events.clone(), self.dialogue.control());
+        let outcome = Box::pin(applying).await;
         let went_well = matches!(outcome, Outcome::Done | Outcome::NothingToDo | Outcome::HandedOver);
         let next = if went_well { connection.next_commands() } else { HOW_TO_GO_ON };
         self.dialogue.end(Ending {

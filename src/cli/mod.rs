@@ -26,6 +26,9 @@ use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use screen::{Screen, failed, result, unusable};
 use std::ffi::OsString;
 
+/// A plan is worked out on a thread beside the screen, in one call of many: it has what a main thread has.
+const THREAD_STACK: usize = 8 * 1024 * 1024;
+
 /// Reads the command line and does what it asks.
 pub fn run(command_line: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(command_line) {
@@ -41,7 +44,8 @@ pub fn run(command_line: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return unusable(&error.to_string()),
     };
     crate::tls::install_provider();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(THREAD_STACK).enable_all().build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the system gave no threads to work with: {error}")),
     };
