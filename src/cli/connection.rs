@@ -16,7 +16,10 @@ use crate::{
     facts::CloudEndpoints,
     wizard::{Session, USUAL_CLOUD},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// A cluster and a tenant, and the practice ground they are on, if they are.
 pub(super) struct Connection {
@@ -245,7 +248,9 @@ impl World {
         events: &Events,
     ) -> Result<entra::Session, Problem> {
         let request = self.request(session, interactive)?;
+        let shown = ShownCode { events, code: Mutex::default() };
         let on_device_code = |code: &entra::DeviceCode| {
+            shown.is(&code.user_code);
             events.tell(Event::DeviceCode {
                 url: code.verification_uri.clone(),
                 code: code.user_code.clone(),
@@ -306,6 +311,26 @@ fn cloud(name: &str) -> Result<CloudEndpoints, Problem> {
         remedy: "name public, usgov, china, or a file with the cloud's endpoints".to_owned(),
         kind: ProblemKind::UnusableAnswers,
     })
+}
+
+/// A device code that is shown for as long as its sign-in goes on, however that ends.
+struct ShownCode<'a> {
+    events: &'a Events,
+    code: Mutex<Option<String>>,
+}
+
+impl ShownCode<'_> {
+    fn is(&self, code: &str) {
+        *self.code.lock().unwrap_or_else(PoisonError::into_inner) = Some(code.to_owned());
+    }
+}
+
+impl Drop for ShownCode<'_> {
+    fn drop(&mut self) {
+        if let Some(code) = self.code.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            self.events.tell(Event::DeviceCodeOver { code });
+        }
+    }
 }
 
 #[cfg(feature = "practice")]

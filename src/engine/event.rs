@@ -63,7 +63,7 @@ pub enum Event {
         /// How the sign-in was done.
         sign_in_method: String,
     },
-    /// A person has to open a page and type a code; [`Self::SignedIn`] or [`Self::Connected`] follows.
+    /// A person has to open a page and type a code; [`Self::DeviceCodeOver`] follows.
     DeviceCode {
         /// The page.
         url: String,
@@ -71,6 +71,11 @@ pub enum Event {
         code: String,
         /// How long it is good for.
         expires: jiff::Timestamp,
+    },
+    /// A code is to be typed no longer: it was, or its sign-in has ended some other way.
+    DeviceCodeOver {
+        /// The code.
+        code: String,
     },
     /// What would be done.
     Planned {

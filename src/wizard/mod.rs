@@ -233,8 +233,10 @@ impl Wizard {
     /// What stands in the answer of `question` before anybody types: what was given, else what is proposed.
     pub fn proposal(&self, question: &Question) -> Option<Given> {
         let goes_along = self.stale.contains(question.id) && self.as_proposed.contains(question.id);
+        let stands = |proposal: &Given| self.wrong(question, proposal).is_none();
         let given = self.draft.get(question.id).filter(|_| !goes_along).cloned();
-        given.or_else(|| self.default_of(question)).filter(|proposal| self.wrong(question, proposal).is_none())
+        // What was given may be gone, in another cluster.
+        given.filter(stands).or_else(|| self.default_of(question).filter(stands))
     }
 
     /// What is wrong with an answer to `question`; nothing, if it can stand.
@@ -449,7 +451,11 @@ impl Wizard {
                 self.place().is_some_and(|place| self.discovered.services(&place.namespace).known().is_some())
             }
             Choices::Issuers => self.discovered.issuers(&self.gateway_namespace()).known().is_some(),
-            Choices::Gateways => self.discovered.gateways().known().is_some_and(|gateways| !gateways.is_empty()),
+            Choices::Gateways => self.discovered.gateways().known().is_some_and(|gateways| match gateways.as_slice() {
+                [] => false,
+                [_] => text != OPEN,
+                _ => true,
+            }),
             _ => false,
         };
         must_be_there.then(|| {

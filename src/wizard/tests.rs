@@ -346,6 +346,19 @@ fn given_an_application_that_is_registered_already_when_it_is_chosen_then_the_an
 }
 
 #[test]
+fn given_an_answer_that_is_gone_when_it_is_asked_again_then_what_works_now_is_proposed() {
+    let mut wizard = Wizard::new(None);
+    wizard.learn(News::Gateways(Fact::Known(vec![gateway("inner"), gateway("outer")])));
+    write(&mut wizard, "").unwrap();
+    assert!(write(&mut wizard, OPEN).unwrap_err().contains("there is no `-`"), "it is not plain which one");
+    write(&mut wizard, "outer").unwrap();
+    wizard.learn(News::Gateways(Fact::Known(vec![gateway("inner")])));
+    let question = at("gateway").unwrap();
+    assert_eq!(wizard.proposal(question), Some(Given::text("istio-system/inner")));
+    assert!(wizard.wrong(question, &Given::text(OPEN)).is_none(), "there is but one");
+}
+
+#[test]
 fn given_facts_that_cannot_be_found_out_then_answers_are_written_and_the_reason_is_told() {
     let mut wizard = Wizard::new(None);
     let fail = |wizard: &mut Wizard| {

@@ -39,15 +39,19 @@ fn at_the_page(terminal: &mut Terminal, person: &str, action: &str) -> String {
     terminal.wait_for_news("good until");
     let shown = terminal.everything();
     let (page, code) = (word_after(&shown, "To sign in, open "), word_after(&shown, "and enter the code "));
-    let authority = std::fs::read(file_called("ca.pem", terminal.home()).unwrap()).unwrap();
+    in_a_browser(terminal.home(), &page, &code, person, action)
+}
+
+fn in_a_browser(home: &Path, page: &str, code: &str, person: &str, action: &str) -> String {
+    let authority = std::fs::read(file_called("ca.pem", home).unwrap()).unwrap();
     let authority = reqwest::Certificate::from_pem(&authority).unwrap();
-    let form = [("user_code", code.as_str()), ("user", person), ("action", action)];
+    let form = [("user_code", code), ("user", person), ("action", action)];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let browser = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
-        let form_page = browser.get(&page).send().await.unwrap().text().await.unwrap();
+        let form_page = browser.get(page).send().await.unwrap().text().await.unwrap();
         assert!(form_page.contains("user_code"), "{form_page}");
-        browser.post(&page).form(&form).send().await.unwrap().text().await.unwrap()
+        browser.post(page).form(&form).send().await.unwrap().text().await.unwrap()
     })
 }
 
@@ -87,6 +91,26 @@ fn given_a_device_code_that_is_declined_then_the_reason_is_told_and_another_way_
     assert_eq!(terminal.end(), 130, "{}", terminal.everything());
 }
 
+#[test]
+fn given_a_device_code_on_the_full_screen_then_it_is_shown_until_it_is_declined_and_another_way_can_be_chosen() {
+    let mut terminal = Terminal::run(&["setup", "--practice"], 100, 30);
+    terminal.wait_for_screen("How do you sign in to Entra?");
+    terminal.wait_for_screen("device-code");
+    terminal.press("\u{1b}[B\r");
+    terminal.wait_for_screen("Good until");
+    let shown = terminal.screen();
+    let (page, code) = (word_after(&shown, "  Open    "), word_after(&shown, "  Enter   "));
+    in_a_browser(terminal.home(), &page, &code, "ada@example.com", "decline");
+    terminal.wait_for_screen("was declined");
+    assert!(!terminal.screen().contains("Good until"), "{}", terminal.screen());
+    terminal.press("\u{1b}");
+    terminal.wait_for_screen("How do you sign in to Entra?");
+    terminal.press("\u{1b}[A\r");
+    terminal.wait_for_screen("the one you are signed in to");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
 /// A kubeconfig with the ground's context and, as the current one, another whose cluster is away.
 fn with_a_cluster_that_is_away(ground: &Ground) -> String {
     let text = std::fs::read_to_string(ground.kubeconfig()).unwrap();
@@ -110,27 +134,49 @@ fn az_without_anybody(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
+/// Two clusters of which one is away, and a folder for what points at them.
+struct TwoClusters {
+    runtime: tokio::runtime::Runtime,
+    ground: Ground,
+    folder: tempfile::TempDir,
+}
+
+impl TwoClusters {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let healthy = Scenario::named("healthy").unwrap();
+        let options = GroundOptions { timings: Timings::Instant, ..GroundOptions::new(healthy) };
+        let ground = runtime.block_on(Ground::start(options)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kubeconfig"), with_a_cluster_that_is_away(&ground)).unwrap();
+        Self { runtime, ground, folder }
+    }
+
+    /// Setup in plain lines, as if this were no practice ground.
+    fn set_up(&self) -> Terminal {
+        let programs = az_without_anybody(self.folder.path());
+        let cloud = self.ground.cloud_file().display().to_string();
+        Terminal::prepared(&["setup", "--ui", "plain", "--cloud", &cloud], 80, 24, |command| {
+            for (name, value) in self.ground.environment() {
+                if name.starts_with("AZURE_") {
+                    command.env(name, value);
+                }
+            }
+            command.env("KUBECONFIG", self.folder.path().join("kubeconfig"));
+            command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+        })
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.ground.stop()).unwrap();
+    }
+}
+
 #[test]
 fn given_two_contexts_of_which_one_is_away_then_its_reason_is_told_the_tenant_is_known_and_the_other_one_can_be_chosen()
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let healthy = Scenario::named("healthy").unwrap();
-    let options = GroundOptions { timings: Timings::Instant, ..GroundOptions::new(healthy) };
-    let ground = runtime.block_on(Ground::start(options)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, with_a_cluster_that_is_away(&ground)).unwrap();
-    let programs = az_without_anybody(folder.path());
-    let cloud = ground.cloud_file().display().to_string();
-    let mut terminal = Terminal::prepared(&["setup", "--ui", "plain", "--cloud", &cloud], 80, 24, |command| {
-        for (name, value) in ground.environment() {
-            if name.starts_with("AZURE_") {
-                command.env(name, value);
-            }
-        }
-        command.env("KUBECONFIG", &kubeconfig);
-        command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
-    });
+    let clusters = TwoClusters::start();
+    let mut terminal = clusters.set_up();
     terminal.wait_for_news("1. aks-away: http://127.0.0.1:9, the current one");
     terminal.wait_for_news("2. gatewright-practice: https://127.0.0.1:");
     terminal.wait_for_prompt();
@@ -150,5 +196,57 @@ fn given_two_contexts_of_which_one_is_away_then_its_reason_is_told_the_tenant_is
     assert_eq!(terminal.everything().matches("Signed in to").count(), 1, "{}", terminal.everything());
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.everything());
-    runtime.block_on(ground.stop()).unwrap();
+    clusters.stop();
+}
+
+/// More lines than all questions take.
+const QUESTIONS_AT_MOST: usize = 60;
+
+/// Answers whatever is asked, by what the question says or with what is proposed, until `until` is said.
+fn answer_until(terminal: &mut Terminal, until: &str, answers: &[(&str, &str)]) {
+    terminal.wait_for_prompt();
+    let mut asked = terminal.everything();
+    for _ in 0..QUESTIONS_AT_MOST {
+        if asked.contains(until) {
+            return;
+        }
+        let answer = answers.iter().find(|(question, _)| asked.contains(question)).map_or("", |(_, answer)| answer);
+        let before = terminal.everything().len() + answer.len();
+        terminal.write_line(answer);
+        let began = std::time::Instant::now();
+        loop {
+            let shown = terminal.everything();
+            if shown.len() > before && (shown.ends_with(": ") || shown.ends_with("[y/N] ")) {
+                asked = shown[before..].to_owned();
+                break;
+            }
+            assert!(began.elapsed() < crate::terminal::PATIENCE, "no prompt came:\n{shown}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    panic!("{until:?} never came:\n{}", terminal.everything());
+}
+
+#[test]
+fn given_everything_was_answered_for_a_cluster_that_is_away_then_another_can_be_chosen_and_the_answers_stay() {
+    let clusters = TwoClusters::start();
+    let mut terminal = clusters.set_up();
+    let answers = [
+        ("Which ingress gateway carries the traffic?", "-"),
+        ("What is the application called?", "myapp"),
+        ("Which container image?", "docker.io/path/to/myapp:sometag"),
+        ("Which host name do people type?", "myapp.cluster.example.com"),
+        ("Which issuer signs the certificate?", "ClusterIssuer/letsencrypt-production"),
+    ];
+    answer_until(&mut terminal, "There is no plan without a connection.", &answers);
+    assert!(terminal.everything().contains("choose another one"), "{}", terminal.everything());
+    let elsewhere = [("Which kubeconfig context leads to the cluster?", "gatewright-practice")];
+    answer_until(&mut terminal, "Save these answers", &elsewhere);
+    terminal.write_line("no");
+    terminal.wait_for("Apply ");
+    let shown = terminal.everything();
+    assert_eq!(shown.matches("Which container image?").count(), 1, "it is the same in any cluster:\n{shown}");
+    terminal.write_line("n");
+    assert_eq!(terminal.end(), 130, "{}", terminal.everything());
+    clusters.stop();
 }

@@ -61,7 +61,9 @@ impl Looking {
                     found("Cluster", format!("{context}  {server}")),
                 ];
             }
-            Event::SignedIn { .. } => self.device_code = None,
+            Event::DeviceCodeOver { code } => {
+                self.device_code.take_if(|shown| shown.code == *code);
+            }
             Event::Looking { at } => {
                 self.finish(now);
                 self.facts.push(Fact { what: format!("Looking at {at}"), found: None, since: now });
