@@ -201,9 +201,10 @@ static REVIEW: &[Row] = rows![
     [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.pane() != Pane::Diff;
     [letter('w')] => Why, |_| named("why"), InTheBar, if |state| state.review.pane() != Pane::Why;
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
-    [key(KeyCode::Esc)] => Revise, |_| named("back"), InTheBar, if State::may_revise;
-    [letter('q')] => Leave, |_| named("leave"), InTheBar, if State::may_revise;
-    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| !state.may_revise();
+    [key(KeyCode::Esc)] => Close, |_| named("end the search"), InTheBar, if |state| state.review.is_searched();
+    [key(KeyCode::Esc)] => Revise, |_| named("back"), InTheBar, if |state| state.may_revise() && !state.review.is_searched();
+    [letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| state.may_revise() || state.review.is_searched();
+    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| !state.may_revise() && !state.review.is_searched();
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
     [letter('s')] => Save, |_| named("save"), InTheBar;

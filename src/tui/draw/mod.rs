@@ -102,7 +102,7 @@ fn header(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
 
 fn status(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     if let Some(prompt) = &state.prompt {
-        return typing(prompt, theme, frame, area);
+        return typing(prompt, state, theme, frame, area);
     }
     if let Some(notice) = &state.notice {
         frame.render_widget(Line::styled(format!(" {notice}"), theme.care), area);
@@ -164,12 +164,25 @@ fn changes_text(counts: &Counts) -> String {
     if parts.is_empty() { "nothing was changed".to_owned() } else { parts.join(", ") }
 }
 
-fn typing(prompt: &Prompt, theme: &Theme, frame: &mut Frame, area: Rect) {
+fn typing(prompt: &Prompt, state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let (label, input) = match prompt {
         Prompt::Find(input) => (" Find: ", input),
         Prompt::Filter(input) => (" Show those with: ", input),
         Prompt::Folder(input) => (" Save as files in the folder: ", input),
     };
+    // What is typed is looked for at once, and so is said what came of it.
+    let found = match prompt {
+        Prompt::Find(input) if !input.value().is_empty() => match state.review.count_found() {
+            0 => " in none ".to_owned(),
+            1 => " in 1 object ".to_owned(),
+            count => format!(" in {count} objects "),
+        },
+        _ => String::new(),
+    };
+    let found_width = u16::try_from(width(&found)).unwrap_or_default().min(area.width);
+    let found_area = Rect { x: area.x + area.width - found_width, width: found_width, ..area };
+    frame.render_widget(Span::styled(found, theme.care), found_area);
+    let area = Rect { width: area.width - found_width, ..area };
     let label_width = u16::try_from(width(label)).unwrap_or_default();
     let room = area.width.saturating_sub(label_width).saturating_sub(1);
     let skipped = input.visual_scroll(usize::from(room));

@@ -149,8 +149,24 @@ fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
     }
     lines.truncate(height);
     let sideways = u16::try_from(review.sideways).unwrap_or(u16::MAX);
+    let widths: Vec<usize> = lines.iter().map(Line::width).collect();
     frame.render_widget(Paragraph::new(lines).scroll((0, sideways)), inner);
+    mark_what_is_cut(&widths, review.sideways, theme, frame, inner);
     scrollbar(theme, frame, area, all, review.scroll, height);
+}
+
+/// Where a line goes on beyond the left or the right, the air beside it says so.
+fn mark_what_is_cut(widths: &[usize], sideways: usize, theme: &Theme, frame: &mut Frame, text: Rect) {
+    let room = usize::from(text.width);
+    for (width, y) in widths.iter().zip(text.top()..text.bottom()) {
+        let left = (sideways > 0 && *width > 0).then(|| text.left().saturating_sub(1));
+        let right = (*width > sideways + room).then_some(text.right());
+        for x in [left, right].into_iter().flatten() {
+            if let Some(cell) = frame.buffer_mut().cell_mut((x, y)) {
+                cell.set_symbol(theme.glyphs.ellipsis).set_style(theme.faint);
+            }
+        }
+    }
 }
 
 /// A comment is broken where the room ends; the rest scrolls sideways.

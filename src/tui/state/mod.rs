@@ -481,8 +481,10 @@ impl State {
             self.review.stop_finding();
         } else if self.help {
             self.help = false;
-        } else {
+        } else if self.log.is_open() {
             self.log.close();
+        } else {
+            self.review.end_search();
         }
     }
 

@@ -136,6 +136,16 @@ impl Review {
         text.lines().position(|line| contains(line, &self.query))
     }
 
+    /// Whether what a search has found is marked.
+    pub fn is_searched(&self) -> bool {
+        !self.query.is_empty()
+    }
+
+    /// In how many objects the search has found something.
+    pub fn count_found(&self) -> usize {
+        self.items.iter().filter(|item| matches(item, &self.query)).count()
+    }
+
     /// Whether the search has found something.
     pub fn found_anything(&self) -> bool {
         self.items.iter().any(|item| matches(item, &self.query))
@@ -169,6 +179,11 @@ impl Review {
         }
     }
 
+    /// Ends the search where it has come to.
+    pub(super) fn end_search(&mut self) {
+        self.query.clear();
+    }
+
     fn choose_match(&mut self, start: usize) {
         if self.query.is_empty() {
             return;
@@ -191,7 +206,7 @@ impl Review {
 
     pub(super) fn show(&mut self, pane: Pane) {
         self.pane = Some(pane);
-        self.scroll = 0;
+        self.scroll = self.found_line().unwrap_or_default().saturating_sub(3);
         self.sideways = 0;
     }
 
