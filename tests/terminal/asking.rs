@@ -4,7 +4,7 @@ use crate::{EXAMPLE, terminal::Terminal};
 
 const ESCAPE: &str = "\u{1b}";
 /// Ctrl-U: the field is empty.
-const CLEAR: &str = "\u{15}";
+pub(crate) const CLEAR: &str = "\u{15}";
 
 /// What only the person can know of the walk-through's example; every other question proposes it.
 const TYPED: &[(&str, &str)] = &[
@@ -20,12 +20,12 @@ fn prompt(screen: &str) -> String {
 }
 
 /// Waits for a question, and for what it waits for itself.
-fn wait_for(terminal: &mut Terminal, question: &str) {
+pub(crate) fn wait_for(terminal: &mut Terminal, question: &str) {
     terminal.wait_until(|screen| screen.contains(question) && !screen.contains("Looking at "));
 }
 
 /// Answers the question that is shown, with what stands there unless only the person can know it.
-fn answer(terminal: &mut Terminal) {
+pub(crate) fn answer(terminal: &mut Terminal) {
     terminal.wait_until(|screen| !prompt(screen).is_empty() && !screen.contains("Looking at "));
     let asked = prompt(&terminal.screen());
     if let Some((_, typed)) = TYPED.iter().find(|(question, _)| *question == asked) {
@@ -37,7 +37,7 @@ fn answer(terminal: &mut Terminal) {
 }
 
 /// Answers everything before `until` is on the screen.
-fn answer_up_to(terminal: &mut Terminal, until: &str) {
+pub(crate) fn answer_up_to(terminal: &mut Terminal, until: &str) {
     wait_for(terminal, "continue");
     // A frame may be half drawn, from above: the look at all answers shows by its heading before its hints.
     let is_there =

@@ -7,6 +7,7 @@ mod beside_keys;
 mod connecting;
 mod full_screen;
 mod home;
+mod paths;
 mod questions;
 mod terminal;
 #[cfg(target_os = "linux")]
