@@ -329,6 +329,28 @@ pub struct ServiceSummary {
     pub pods_with_sidecar: u16,
 }
 
+/// An Azure subscription that a DNS zone could be in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubscriptionSummary {
+    /// Its id, a GUID.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// `Enabled`, or why nothing can be done in it.
+    pub state: String,
+}
+
+/// A zone of Azure DNS that names could be proven in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ZoneSummary {
+    /// The resource group it is in.
+    pub resource_group: String,
+    /// Its name.
+    pub name: String,
+    /// Whether the world sees it.
+    pub is_public: bool,
+}
+
 /// An ingress gateway that could carry the traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GatewaySummary {

@@ -157,7 +157,7 @@ pub(super) fn zone_holds(zone: &ZoneName, names: &[DnsName]) -> Verdict {
         None => Ok(()),
         Some(outside) => unusable(
             format!("{} is not in the zone {}", quoted(outside.as_str()), quoted(zone.as_str())),
-            "name the zone that holds every name of the certificate",
+            "name the zone that holds every name of the certificate, and names that are in it",
         ),
     }
 }

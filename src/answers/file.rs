@@ -277,7 +277,10 @@ fn newly_issued(reader: &mut Reader, host: Option<&Hostname>) -> Result<Certific
     let names = certificate_names(reader, host);
     let (zone, names) = (zone?, names?);
     if let Err(reason) = checks::zone_holds(&zone.value, &names) {
-        return Err(reader.note(zone.place, "certificate.newIssuer.zone.name", reason));
+        // Noted at the names, where the file says them: the zone is decided before.
+        let given = reader.place("certificate.names").map(|place| ("certificate.names", place));
+        let (path, place) = given.unwrap_or(("certificate.newIssuer.zone.name", zone.place));
+        return Err(reader.note(place, path, reason));
     }
     Ok(Certificate::NewlyIssued {
         issuer: NewIssuer {

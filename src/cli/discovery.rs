@@ -8,10 +8,11 @@ use super::{
     screen::Screen,
 };
 use crate::{
+    azure::{self, ResourceManager},
     cluster::{self, Cluster, DiscoverRequest},
     engine::event::{Event, Events, Problem},
     entra,
-    facts::{SignInSummary, TenantSummary},
+    facts::{SignInSummary, SubscriptionSummary, TenantSummary, ZoneSummary},
     wizard::{Fact, Need, News, Session, Side},
 };
 use std::{sync::Arc, time::Duration};
@@ -173,6 +174,27 @@ async fn in_tenant(tenant: &entra::Session, need: &Need) -> News {
                 Err(_) => Fact::Failed(format!("Entra did not answer within {} s", TO_LOOK.as_secs())),
             };
             News::Registrations(likeness.clone(), found)
+        }
+        Need::Subscriptions => {
+            let found = ResourceManager::of(tenant).subscriptions().await;
+            News::Subscriptions(fact(found.map(|found| {
+                let summary = |one: azure::Subscription| SubscriptionSummary {
+                    id: one.subscription_id,
+                    name: one.display_name,
+                    state: one.state,
+                };
+                found.into_iter().map(summary).collect()
+            })))
+        }
+        Need::Zones(subscription) => {
+            let found = ResourceManager::of(tenant).zones(subscription).await;
+            let summary = |zone: azure::Zone| ZoneSummary {
+                resource_group: zone.resource_group().to_owned(),
+                is_public: zone.is_public(),
+                name: zone.name,
+            };
+            let found = found.map(|found| found.into_iter().map(summary).collect());
+            News::Zones(subscription.clone(), fact(found))
         }
         other => other.clone().failed("it is not in the tenant".to_owned()),
     }

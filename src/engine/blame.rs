@@ -13,6 +13,11 @@ pub fn answer_behind(part: &PartId, answers: &Answers) -> Option<&'static str> {
         ["entra", "client-secret"] => Some("registration.secretLifetime"),
         ["mesh", ..] => Some("hook"),
         ["cluster", _, "Namespace", ..] => Some("application.namespace"),
+        ["azure", "zone-role"] => Some("certificate.newIssuer.zone"),
+        ["cluster", _, "ClusterIssuer", ..] => Some("certificate.newIssuer.server"),
+        ["cluster", _, "Certificate", ..] if answers.certificate.new_issuer().is_some() => {
+            Some("certificate.newIssuer.zone")
+        }
         ["cluster", _, "Certificate", ..] => Some("certificate.issuer"),
         ["cluster", _, "Gateway" | "VirtualService", ..] => Some("application.host"),
         ["cluster", "apps", "Deployment", of, name] if *of == namespace => match name.strip_prefix(app) {
@@ -39,6 +44,7 @@ mod tests {
             ("cluster/apps/Deployment/myapp/myapp-oauth2-proxy", Some("proxy.image")),
             ("cluster/apps/Deployment/other/myapp", None),
             ("cluster/cert-manager.io/Certificate/istio-system/gatewright-myapp-myapp", Some("certificate.issuer")),
+            ("azure/zone-role", Some("certificate.newIssuer.zone")),
             ("cluster/networking.istio.io/VirtualService/myapp/myapp", Some("application.host")),
             ("cluster/core/Namespace/myapp", Some("application.namespace")),
             ("entra/application", Some("registration.scope")),

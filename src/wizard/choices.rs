@@ -4,10 +4,15 @@ use super::{
     Wizard,
     discovered::{Fact, Likeness, Need},
     draft::{Given, OPEN},
-    questions::{ADOPTED, Choices, DEPLOY, ISSUED, Kind, NEW, OWN_STORE, Question, REDIS, SERVICE, THERE, WORKLOAD},
+    questions::{
+        ADOPTED, CERTIFICATE, Choices, DEPLOY, ISSUED, Kind, NEW, NEWLY_ISSUED, OWN_STORE, Question, REDIS, SERVICE,
+        THERE, WORKLOAD,
+    },
     session::clouds,
 };
-use crate::facts::{ClusterFacts, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary};
+use crate::facts::{
+    ClusterFacts, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary, ZoneSummary,
+};
 
 /// Something that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +72,9 @@ impl Wizard {
             Choices::Consents => consents(),
             Choices::Stores => stores(),
             Choices::Issuers => self.issuers(),
+            Choices::Subscriptions => self.subscriptions(),
+            Choices::Zones => self.zones(),
+            Choices::AcmeServers => acme_servers(),
             Choices::Hooks => self.hooks(),
         }
     }
@@ -84,6 +92,8 @@ impl Wizard {
             Kind::Choice { of: Choices::Services | Choices::Ports, .. } => namespace().map(Need::Services),
             Kind::Choice { of: Choices::Registrations, .. } => self.likeness().map(Need::Registrations),
             Kind::Choice { of: Choices::Issuers, .. } => Some(Need::Issuers(self.gateway_namespace())),
+            Kind::Choice { of: Choices::Subscriptions, .. } => Some(Need::Subscriptions),
+            Kind::Choice { of: Choices::Zones, .. } => self.subscription().map(|id| Need::Zones(id.to_owned())),
             Kind::Choice { of: Choices::Hooks, .. } => self.place().map(Need::Surroundings),
             _ => None,
         }
@@ -222,8 +232,44 @@ impl Wizard {
 
     pub(super) fn chosen_issuer(&self) -> Option<&IssuerFacts> {
         let chosen = self.draft.text("certificate.issuer")?;
+        if self.draft.text(CERTIFICATE) == Some(NEWLY_ISSUED) {
+            return None;
+        }
         let found = self.discovered.issuers(&self.gateway_namespace()).known()?;
         found.iter().find(|issuer| issuer_value(issuer) == chosen)
+    }
+
+    fn subscription(&self) -> Option<&str> {
+        self.draft.text("certificate.newIssuer.zone.subscription")
+    }
+
+    fn subscriptions(&self) -> Vec<Choice> {
+        let found = self.discovered.subscriptions().known().into_iter().flatten();
+        found
+            .map(|one| {
+                let not_enabled = Some(&one.state).filter(|state| !state.is_empty() && *state != "Enabled");
+                Choice::new(&one.id, &one.name).unless(not_enabled.map(|state| format!("it is {state}")))
+            })
+            .collect()
+    }
+
+    /// The zones that could hold the host, the deepest first: that is the one that answers for it. Then the others.
+    fn zones(&self) -> Vec<Choice> {
+        let host = self.draft.text("application.host").unwrap_or_default();
+        let found = self.subscription().and_then(|id| self.discovered.zones(id).known()).into_iter().flatten();
+        let mut zones: Vec<&ZoneSummary> = found.collect();
+        zones.sort_by_key(|zone| (!holds(zone, host), std::cmp::Reverse(zone.name.len())));
+        let choice = |zone: &ZoneSummary| {
+            let reason = if !zone.is_public {
+                Some("it is private, and no authority can look into it".to_owned())
+            } else if holds(zone, host) {
+                None
+            } else {
+                Some(format!("it does not hold {host}"))
+            };
+            Choice::new(format!("{}/{}", zone.resource_group, zone.name), "").unless(reason)
+        };
+        zones.into_iter().map(choice).collect()
     }
 
     fn hooks(&self) -> Vec<Choice> {
@@ -251,6 +297,7 @@ fn certificates() -> Vec<Choice> {
     vec![
         Choice::new(ISSUED, "have cert-manager make and renew it"),
         Choice::new(THERE, "there is a TLS Secret already, use that"),
+        Choice::new(NEWLY_ISSUED, "have it made, and an issuer for Azure DNS too"),
     ]
 }
 
@@ -259,6 +306,18 @@ fn registration_sources() -> Vec<Choice> {
         Choice::new(NEW, "make one for this application alone"),
         Choice::new(ADOPTED, "take over one that is registered already"),
     ]
+}
+
+fn acme_servers() -> Vec<Choice> {
+    vec![
+        Choice::new("letsencrypt-production", "browsers trust it; few certificates a week for the same names"),
+        Choice::new("letsencrypt-staging", "for trying out; browsers do not trust it"),
+    ]
+}
+
+/// Whether records of `host` are in the zone.
+fn holds(zone: &ZoneSummary, host: &str) -> bool {
+    host == zone.name || host.strip_suffix(zone.name.as_str()).is_some_and(|rest| rest.ends_with('.'))
 }
 
 fn consents() -> Vec<Choice> {

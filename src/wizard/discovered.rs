@@ -4,7 +4,7 @@ use crate::{
     answers::Answers,
     facts::{
         ClusterFacts, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, RegistrationSummary,
-        ServiceSummary, SignInSummary,
+        ServiceSummary, SignInSummary, SubscriptionSummary, ZoneSummary,
     },
 };
 use std::collections::BTreeMap;
@@ -116,6 +116,10 @@ pub enum Need {
     Services(String),
     /// The issuers that can sign in a namespace, the gateway's.
     Issuers(String),
+    /// The Azure subscriptions.
+    Subscriptions,
+    /// The DNS zones of a subscription.
+    Zones(String),
     /// What surrounds the application, once it is known where it will be.
     Surroundings(Place),
 }
@@ -141,6 +145,10 @@ pub enum News {
     Services(String, Fact<Vec<ServiceSummary>>),
     /// The issuers that can sign in a namespace.
     Issuers(String, Fact<Vec<IssuerFacts>>),
+    /// The Azure subscriptions.
+    Subscriptions(Fact<Vec<SubscriptionSummary>>),
+    /// The DNS zones of a subscription.
+    Zones(String, Fact<Vec<ZoneSummary>>),
     /// What surrounds the application.
     Surroundings(Place, Fact<Box<ClusterFacts>>),
 }
@@ -158,6 +166,8 @@ impl News {
             Self::Namespaces(_) => Need::Namespaces,
             Self::Services(namespace, _) => Need::Services(namespace.clone()),
             Self::Issuers(namespace, _) => Need::Issuers(namespace.clone()),
+            Self::Subscriptions(_) => Need::Subscriptions,
+            Self::Zones(subscription, _) => Need::Zones(subscription.clone()),
             Self::Surroundings(place, _) => Need::Surroundings(place.clone()),
         }
     }
@@ -168,7 +178,7 @@ impl Need {
     pub fn side(&self) -> Side {
         match self {
             Self::Contexts | Self::SignIns(_) => Side::Machine,
-            Self::Tenant | Self::Registrations(_) => Side::Tenant,
+            Self::Tenant | Self::Registrations(_) | Self::Subscriptions | Self::Zones(_) => Side::Tenant,
             Self::Installations
             | Self::Gateways
             | Self::Namespaces
@@ -190,6 +200,8 @@ impl Need {
             Self::Namespaces => News::Namespaces(Fact::Failed(reason)),
             Self::Services(namespace) => News::Services(namespace, Fact::Failed(reason)),
             Self::Issuers(namespace) => News::Issuers(namespace, Fact::Failed(reason)),
+            Self::Subscriptions => News::Subscriptions(Fact::Failed(reason)),
+            Self::Zones(subscription) => News::Zones(subscription, Fact::Failed(reason)),
             Self::Surroundings(place) => News::Surroundings(place, Fact::Failed(reason)),
         }
     }
@@ -208,6 +220,8 @@ impl std::fmt::Display for Need {
             Self::Namespaces => formatter.write_str("the namespaces"),
             Self::Services(namespace) => write!(formatter, "the Services of {namespace}"),
             Self::Issuers(_) => formatter.write_str("the certificate issuers"),
+            Self::Subscriptions => formatter.write_str("the Azure subscriptions"),
+            Self::Zones(_) => formatter.write_str("the DNS zones of the subscription"),
             Self::Surroundings(_) => formatter.write_str("what the mesh does there already"),
         }
     }
@@ -225,6 +239,8 @@ pub struct Discovered {
     namespaces: Fact<Vec<NamespaceSummary>>,
     services: BTreeMap<String, Fact<Vec<ServiceSummary>>>,
     issuers: BTreeMap<String, Fact<Vec<IssuerFacts>>>,
+    subscriptions: Fact<Vec<SubscriptionSummary>>,
+    zones: BTreeMap<String, Fact<Vec<ZoneSummary>>>,
     surroundings: BTreeMap<Place, Fact<Box<ClusterFacts>>>,
 }
 
@@ -248,6 +264,10 @@ impl Discovered {
             }
             News::Issuers(namespace, fact) => {
                 self.issuers.insert(namespace, fact);
+            }
+            News::Subscriptions(fact) => self.subscriptions = fact,
+            News::Zones(subscription, fact) => {
+                self.zones.insert(subscription, fact);
             }
             News::Surroundings(place, fact) => {
                 self.surroundings.insert(place, fact);
@@ -275,6 +295,10 @@ impl Discovered {
             Need::Issuers(namespace) => {
                 self.issuers.remove(namespace);
             }
+            Need::Subscriptions => self.subscriptions = Fact::Pending,
+            Need::Zones(subscription) => {
+                self.zones.remove(subscription);
+            }
             Need::Surroundings(place) => {
                 self.surroundings.remove(place);
             }
@@ -293,10 +317,20 @@ impl Discovered {
                     sign_ins: before.sign_ins,
                     tenant: before.tenant,
                     registrations: before.registrations,
+                    subscriptions: before.subscriptions,
+                    zones: before.zones,
                     ..Self::default()
                 };
             }
-            Side::Tenant => *self = Self { tenant: Fact::Pending, registrations: BTreeMap::new(), ..before },
+            Side::Tenant => {
+                *self = Self {
+                    tenant: Fact::Pending,
+                    registrations: BTreeMap::new(),
+                    subscriptions: Fact::Pending,
+                    zones: BTreeMap::new(),
+                    ..before
+                };
+            }
         }
     }
 
@@ -312,6 +346,8 @@ impl Discovered {
         once_more(&mut self.tenant);
         once_more(&mut self.gateways);
         once_more(&mut self.namespaces);
+        once_more(&mut self.subscriptions);
+        self.zones.retain(|_, fact| fact.failure().is_none());
         self.sign_ins.retain(|_, fact| fact.failure().is_none());
         self.registrations.retain(|_, fact| fact.failure().is_none());
         self.services.retain(|_, fact| fact.failure().is_none());
@@ -331,6 +367,8 @@ impl Discovered {
             Need::Namespaces => self.namespaces.is_pending(),
             Need::Services(namespace) => self.services(namespace).is_pending(),
             Need::Issuers(namespace) => self.issuers(namespace).is_pending(),
+            Need::Subscriptions => self.subscriptions.is_pending(),
+            Need::Zones(subscription) => self.zones(subscription).is_pending(),
             Need::Surroundings(place) => self.surroundings(place).is_pending(),
         }
     }
@@ -347,6 +385,8 @@ impl Discovered {
             Need::Namespaces => self.namespaces.failure(),
             Need::Services(namespace) => self.services(namespace).failure(),
             Need::Issuers(namespace) => self.issuers(namespace).failure(),
+            Need::Subscriptions => self.subscriptions.failure(),
+            Need::Zones(subscription) => self.zones(subscription).failure(),
             Need::Surroundings(place) => self.surroundings(place).failure(),
         }
     }
@@ -394,6 +434,16 @@ impl Discovered {
     /// The issuers that can sign in `namespace`.
     pub fn issuers(&self, namespace: &str) -> &Fact<Vec<IssuerFacts>> {
         self.issuers.get(namespace).unwrap_or(&Fact::Pending)
+    }
+
+    /// The Azure subscriptions.
+    pub fn subscriptions(&self) -> &Fact<Vec<SubscriptionSummary>> {
+        &self.subscriptions
+    }
+
+    /// The DNS zones of `subscription`.
+    pub fn zones(&self, subscription: &str) -> &Fact<Vec<ZoneSummary>> {
+        self.zones.get(subscription).unwrap_or(&Fact::Pending)
     }
 
     /// What surrounds an application at `place`.

@@ -1,8 +1,8 @@
 //! Answers that may be incomplete. Whether they are right is not known here: the answers file's own reader says so.
 
 use super::questions::{
-    ADOPTED, CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, NEW, OWN_STORE, Question, REDIS, REGISTRATION, SERVICE, STORE,
-    THERE, WORKLOAD, at,
+    ADOPTED, CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, NEW, NEWLY_ISSUED, OWN_STORE, Question, REDIS, REGISTRATION,
+    SERVICE, STORE, THERE, WORKLOAD, at,
 };
 use crate::answers::{
     Answers, Mistake, Mistakes,
@@ -20,7 +20,9 @@ const SHORTEST_REFRESH: &str = "1m";
 /// Parts of an answers file that one question is about.
 const GATEWAY: (&str, [&str; 2]) = ("gateway", ["gateway.namespace", "gateway.service"]);
 const ISSUER: (&str, [&str; 2]) = ("certificate.issuer", ["certificate.issuer.kind", "certificate.issuer.name"]);
-const PAIRS: [(&str, [&str; 2]); 2] = [GATEWAY, ISSUER];
+const ZONE: (&str, [&str; 2]) =
+    ("certificate.newIssuer.zone", ["certificate.newIssuer.zone.resourceGroup", "certificate.newIssuer.zone.name"]);
+const PAIRS: [(&str, [&str; 2]); 3] = [GATEWAY, ISSUER, ZONE];
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,8 +133,13 @@ impl Draft {
             Some(DEPLOY) => key.starts_with("application.service."),
             _ => false,
         } || match self.text(CERTIFICATE) {
-            Some(THERE) => key.starts_with("certificate.issuer.") || key == "certificate.names",
-            Some(ISSUED) => key == "certificate.secretName",
+            Some(THERE) => {
+                key.starts_with("certificate.issuer.")
+                    || key.starts_with("certificate.newIssuer.")
+                    || key == "certificate.names"
+            }
+            Some(ISSUED) => key == "certificate.secretName" || key.starts_with("certificate.newIssuer."),
+            Some(NEWLY_ISSUED) => key == "certificate.secretName" || key.starts_with("certificate.issuer."),
             _ => false,
         } || match self.text(STORE) {
             Some(REDIS) => key == "sessions.image",
@@ -207,7 +214,20 @@ impl From<&Answers> for Draft {
         let is_deployed = draft.get("application.deploy.image").is_some();
         draft.put(WORKLOAD, Given::text(if is_deployed { DEPLOY } else { SERVICE }));
         let is_there = draft.get("certificate.secretName").is_some();
-        draft.put(CERTIFICATE, Given::text(if is_there { THERE } else { ISSUED }));
+        let is_new = draft.get("certificate.newIssuer.clientId").is_some();
+        draft.put(
+            CERTIFICATE,
+            Given::text(if is_there {
+                THERE
+            } else if is_new {
+                NEWLY_ISSUED
+            } else {
+                ISSUED
+            }),
+        );
+        if is_new && draft.get("certificate.newIssuer.email").is_none() {
+            draft.put("certificate.newIssuer.email", Given::text(OPEN));
+        }
         let has_redis = draft.get("sessions.redis.address").is_some();
         draft.put(STORE, Given::text(if has_redis { REDIS } else { OWN_STORE }));
         if has_redis && draft.get("sessions.redis.username").is_none() {

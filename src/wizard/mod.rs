@@ -20,9 +20,9 @@ pub use discovered::{Discovered, Fact, Likeness, Need, News, Place, RecordedAppl
 pub use draft::{Draft, Given, OPEN};
 pub use makes::Made;
 pub use questions::{
-    ADOPTED, APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, NEW, OWN_STORE,
-    Proposal, QUESTIONS, Question, REDIS, REGISTRATION, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE, WORKLOAD, When,
-    at,
+    ADOPTED, APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, NEW, NEWLY_ISSUED,
+    OWN_STORE, Proposal, QUESTIONS, Question, REDIS, REGISTRATION, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE,
+    WORKLOAD, When, at,
 };
 pub use session::{Session, USUAL_CLOUD};
 
@@ -344,6 +344,10 @@ impl Wizard {
             When::Answered(id, answer) => vec![(id, answer)],
             When::Both(one, other) => vec![one, other],
             When::NameDiffers => vec![(REGISTRATION, ADOPTED)],
+            When::AnsweredOtherwise(id, answer) => match at(id).map(|question| question.proposal) {
+                Some(Proposal::Fixed(usual)) if self.draft.text(id) == Some(answer) => vec![(id, usual)],
+                _ => Vec::new(),
+            },
             When::Always | When::SessionUnclear | When::GatewayUnclear => Vec::new(),
         };
         for (id, answer) in conditions {
@@ -361,6 +365,7 @@ impl Wizard {
         match question.when {
             When::Always => true,
             When::Answered(id, answer) => self.draft.text(id) == Some(answer),
+            When::AnsweredOtherwise(id, answer) => self.draft.text(id).is_some_and(|given| given != answer),
             When::Both((one, its_answer), (other, others_answer)) => {
                 self.draft.text(one) == Some(its_answer) && self.draft.text(other) == Some(others_answer)
             }
@@ -408,7 +413,8 @@ impl Wizard {
             Proposal::NamesForHost => {
                 let host = self.draft.text("application.host")?;
                 let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
-                let signs_wildcards = self.chosen_issuer().is_some_and(|issuer| issuer.signs_wildcards);
+                let signs_wildcards = self.draft.text(CERTIFICATE) == Some(NEWLY_ISSUED)
+                    || self.chosen_issuer().is_some_and(|issuer| issuer.signs_wildcards);
                 Some(Given::List(vec![wildcard.filter(|_| signs_wildcards).unwrap_or_else(|| host.to_owned())]))
             }
             Proposal::FirstThatWorks => {
@@ -425,7 +431,9 @@ impl Wizard {
         if question.is_of_session() {
             return self.session_mistake(question, given);
         }
-        if matches!(question.when, When::GatewayUnclear) || question.id == "certificate.issuer" {
+        if matches!(question.when, When::GatewayUnclear)
+            || matches!(question.id, "certificate.issuer" | "certificate.newIssuer.zone")
+        {
             let text = given.as_text().unwrap_or_default();
             if text == OPEN && question.id == "gateway" {
                 return None;

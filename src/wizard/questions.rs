@@ -104,8 +104,14 @@ pub enum Choices {
     Consents,
     /// A store of our own, or one that is there.
     Stores,
-    /// An issuer, or a Secret that is there.
+    /// An issuer, one that is made too, or a Secret that is there.
     Certificates,
+    /// The Azure subscriptions.
+    Subscriptions,
+    /// The DNS zones of the chosen subscription.
+    Zones,
+    /// The ACME servers that go by a name.
+    AcmeServers,
     /// The issuers that can sign in the gateway's namespace.
     Issuers,
     /// The application's sidecar or the gateway.
@@ -136,6 +142,8 @@ pub enum When {
     Always,
     /// Where that question was answered like this.
     Answered(&'static str, &'static str),
+    /// Where that question was answered, but not like this.
+    AnsweredOtherwise(&'static str, &'static str),
     /// Where both of these were answered like this.
     Both((&'static str, &'static str), (&'static str, &'static str)),
     /// Where a registration is taken over that is not known to be called as people are to see it.
@@ -183,10 +191,12 @@ pub const WORKLOAD: &str = "application.workload";
 pub const DEPLOY: &str = "deploy";
 /// The application is there already, behind a Service.
 pub const SERVICE: &str = "service";
-/// The question about where the certificate comes from; its answers are [`ISSUED`] and [`THERE`].
+/// The question about where the certificate comes from; its answers are [`ISSUED`], [`NEWLY_ISSUED`] and [`THERE`].
 pub const CERTIFICATE: &str = "certificate.source";
 /// An issuer signs it.
 pub const ISSUED: &str = "issuer";
+/// An issuer signs it that is made too, for Azure DNS.
+pub const NEWLY_ISSUED: &str = "newIssuer";
 /// It is there already, in a Secret.
 pub const THERE: &str = "secret";
 /// The question about whether the application is registered already; its answers are [`NEW`] and [`ADOPTED`].
@@ -236,6 +246,7 @@ const fn choice_or_text(of: Choices) -> Kind {
 const TO_DEPLOY: When = When::Answered(WORKLOAD, DEPLOY);
 const IS_THERE: When = When::Answered(WORKLOAD, SERVICE);
 const TO_ISSUE: When = When::Answered(CERTIFICATE, ISSUED);
+const TO_ISSUE_ANEW: When = When::Answered(CERTIFICATE, NEWLY_ISSUED);
 const IN_REDIS: When = When::Answered(STORE, REDIS);
 const IN_DETAIL: When = When::Answered(KEEP_DETAILS, "false");
 
@@ -520,8 +531,8 @@ pub static QUESTIONS: &[Question] = &[
         Step::Certificate,
         choice(Choices::Certificates),
         "Where does the certificate come from?",
-        "An issuer of cert-manager signs one and renews it. A certificate that somebody keeps in a TLS Secret already is used as \
-         it is, and nobody but them renews it.",
+        "An issuer of cert-manager signs one and renews it; where there is none, one that proves names in Azure DNS can be made. A \
+         certificate that somebody keeps in a TLS Secret already is used as it is, and nobody but them renews it.",
     )
     .proposing(Proposal::Fixed(ISSUED)),
     question(
@@ -537,6 +548,55 @@ pub static QUESTIONS: &[Question] = &[
     .after(&[CONTEXT, "gateway"])
     .when(TO_ISSUE),
     question(
+        "certificate.newIssuer.zone.subscription",
+        Step::Certificate,
+        choice_or_text(Choices::Subscriptions),
+        "Which Azure subscription is the DNS zone in?",
+        "The issuer proves that the names are yours by writing records into their zone of Azure DNS. Write the subscription's id, \
+         which `az account list` shows, for one that is not listed.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .when(TO_ISSUE_ANEW),
+    question(
+        "certificate.newIssuer.zone",
+        Step::Certificate,
+        choice_or_text(Choices::Zones),
+        "Which zone holds the names?",
+        "The public zone that the host is in. cert-manager's identity gets the role DNS Zone Contributor on it, and on nothing else; \
+         if that is not yours to give, you get the command for whoever may. Write RESOURCE-GROUP/ZONE for one that is not listed.",
+    )
+    .proposing(Proposal::FirstThatWorks)
+    .after(&["application.host", "certificate.newIssuer.zone.subscription"])
+    .when(TO_ISSUE_ANEW),
+    question(
+        "certificate.newIssuer.clientId",
+        Step::Certificate,
+        Kind::Text,
+        "What is the client id of cert-manager's identity?",
+        "The managed identity that cert-manager's pods have through workload identity, or that the cluster's nodes have; `az identity \
+         list` shows its clientId. No secret is needed, and none is asked for.",
+    )
+    .when(TO_ISSUE_ANEW),
+    question(
+        "certificate.newIssuer.server",
+        Step::Certificate,
+        choice_or_text(Choices::AcmeServers),
+        "Who signs?",
+        "Let's Encrypt signs few certificates a week for the same names. Its staging server is for trying things out: browsers do not \
+         trust it. Write the https URL of another ACME server's directory to use that.",
+    )
+    .proposing(Proposal::Fixed("letsencrypt-production"))
+    .when(TO_ISSUE_ANEW),
+    question(
+        "certificate.newIssuer.email",
+        Step::Certificate,
+        Kind::Text,
+        "Whom may it write to?",
+        "An address that the server may write to about its account; - tells it none.",
+    )
+    .proposing(Proposal::Fixed(OPEN))
+    .when(TO_ISSUE_ANEW),
+    question(
         "certificate.names",
         Step::Certificate,
         Kind::List,
@@ -545,8 +605,8 @@ pub static QUESTIONS: &[Question] = &[
          and needs an issuer that proves domains over DNS.",
     )
     .proposing(Proposal::NamesForHost)
-    .after(&["application.host", "certificate.issuer"])
-    .when(TO_ISSUE),
+    .after(&["application.host", "certificate.issuer", "certificate.newIssuer.zone"])
+    .when(When::AnsweredOtherwise(CERTIFICATE, THERE)),
     question(
         "certificate.secretName",
         Step::Certificate,

@@ -1,14 +1,14 @@
 mod connecting;
 
 use super::{
-    Asking, CERTIFICATE, Discovered, Draft, Fact, Given, KEEP_DETAILS, Kind, Need, News, OPEN, QUESTIONS, SERVICE,
-    STORE, Session, Step, StepState, WORKLOAD, Wizard, at,
+    Asking, CERTIFICATE, Discovered, Draft, Fact, Given, KEEP_DETAILS, Kind, NEWLY_ISSUED, Need, News, OPEN, QUESTIONS,
+    SERVICE, STORE, Session, Step, StepState, WORKLOAD, Wizard, at,
 };
 use crate::{
     answers::{Answers, Certificate, Sessions, file},
     facts::{
         ContextSummary, GatewaySummary, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary,
-        SignInSummary, TenantSummary,
+        SignInSummary, SubscriptionSummary, TenantSummary, ZoneSummary,
     },
 };
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 const EXAMPLE: &str = include_str!("../../assets/answers/example.yaml");
 const MINIMAL: &str = include_str!("../../assets/answers/minimal.yaml");
+const NEW_ISSUER: &str = include_str!("../../assets/answers/new-issuer.yaml");
 const EXISTING: &str = include_str!("../../assets/answers/existing-service.yaml");
 const ALL_THERE: &str = include_str!("../../assets/answers/all-there.yaml");
 
@@ -102,8 +103,30 @@ fn find_out(need: &Need) -> News {
                 issuer("letsencrypt-production", Ok(()), true),
             ]),
         ),
+        Need::Subscriptions => News::Subscriptions(Fact::Known(vec![
+            subscription("Closed", "Disabled", '1'),
+            subscription("Ops", "Enabled", '2'),
+        ])),
+        Need::Zones(subscription) => News::Zones(
+            subscription.clone(),
+            Fact::Known(vec![
+                zone("fabrikam.example", true),
+                zone("example.com", true),
+                zone("cluster.example.com", true),
+                zone("internal.cluster.example.com", false),
+            ]),
+        ),
         Need::Surroundings(place) => News::Surroundings(place.clone(), Fact::Failed("nobody may look".to_owned())),
     }
+}
+
+fn subscription(name: &str, state: &str, last: char) -> SubscriptionSummary {
+    let id = format!("c0470505-0000-4000-8000-00000000000{last}");
+    SubscriptionSummary { id, name: name.to_owned(), state: state.to_owned() }
+}
+
+fn zone(name: &str, is_public: bool) -> ZoneSummary {
+    ZoneSummary { resource_group: "dns".to_owned(), name: name.to_owned(), is_public }
 }
 
 fn learn_all(wizard: &mut Wizard) {
@@ -180,7 +203,7 @@ fn given_answers_when_they_become_a_draft_then_the_draft_becomes_the_same_answer
             .replace("#   service: istio", "  service: istio"),
         EXAMPLE.replace("kind: ClusterIssuer", "kind: Issuer").replace("sessionLifetime: 7d", "sessionLifetime: 8h"),
     ];
-    for text in [EXAMPLE, MINIMAL, EXISTING, ALL_THERE].into_iter().map(str::to_owned).chain(others) {
+    for text in [EXAMPLE, MINIMAL, EXISTING, ALL_THERE, NEW_ISSUER].into_iter().map(str::to_owned).chain(others) {
         let answers = read(&text);
         assert_eq!(Draft::from(&answers).answers().unwrap(), answers, "{text}");
         let wizard = Wizard::about(&answers);
@@ -544,4 +567,58 @@ proptest! {
             }
         }
     }
+}
+
+/// Takes what is proposed until the certificate, and wants an issuer made.
+fn wanting_a_new_issuer() -> Wizard {
+    let mut wizard = Wizard::new(None);
+    take_proposals_until(&mut wizard, CERTIFICATE);
+    write(&mut wizard, NEWLY_ISSUED).unwrap();
+    wizard
+}
+
+#[test]
+fn given_a_new_issuer_is_wanted_then_subscription_and_zone_are_chosen_and_the_answers_are_those_of_a_file() {
+    const IDENTITY: &str = "66666666-7777-8888-9999-00000000000d";
+    let mut wizard = wanting_a_new_issuer();
+    assert_eq!(asked(&wizard), "certificate.newIssuer.zone.subscription");
+    let subscriptions = wizard.choices(at("certificate.newIssuer.zone.subscription").unwrap());
+    assert_eq!(subscriptions[0].unusable.as_deref(), Some("it is Disabled"));
+    write(&mut wizard, "").unwrap();
+    let zones = wizard.choices(at("certificate.newIssuer.zone").unwrap());
+    let shown: Vec<_> = zones.iter().map(|zone| (zone.value.as_str(), zone.unusable.is_none())).collect();
+    let expected = [
+        ("dns/cluster.example.com", true),
+        ("dns/example.com", true),
+        ("dns/internal.cluster.example.com", false),
+        ("dns/fabrikam.example", false),
+    ];
+    assert_eq!(shown, expected);
+    write(&mut wizard, "").unwrap();
+    assert_eq!(asked(&wizard), "certificate.newIssuer.clientId");
+    let wrong = write(&mut wizard, "cert-manager").unwrap_err();
+    assert!(wrong.contains("is not a client id"), "{wrong}");
+    write(&mut wizard, IDENTITY).unwrap();
+    take_proposals_until(&mut wizard, "review");
+    let answers = wizard.answers().unwrap();
+    let issuer = answers.certificate.new_issuer().unwrap();
+    assert_eq!(
+        (issuer.client_id.as_str(), issuer.server.as_str(), &issuer.email),
+        (IDENTITY, "letsencrypt-production", &None)
+    );
+    assert_eq!(issuer.zone.subscription.as_str(), "c0470505-0000-4000-8000-000000000002");
+    assert_eq!((issuer.zone.resource_group.as_str(), issuer.zone.name.as_str()), ("dns", "cluster.example.com"));
+    let names: Vec<_> = answers.certificate.issued_names().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["*.cluster.example.com"]);
+    assert_eq!(Wizard::about(&answers).answers().unwrap(), answers, "a later run begins with the same");
+}
+
+#[test]
+fn given_a_zone_that_does_not_hold_the_host_then_it_is_refused_and_one_that_does_goes_by_its_name() {
+    let mut wizard = wanting_a_new_issuer();
+    write(&mut wizard, "c0470505-0000-4000-8000-0000000000ff").unwrap();
+    let wrong = write(&mut wizard, "dns/example.net").unwrap_err();
+    assert!(wrong.contains("is not in the zone"), "{wrong}");
+    write(&mut wizard, "example.com").unwrap();
+    assert_eq!(asked(&wizard), "certificate.newIssuer.clientId");
 }

@@ -66,6 +66,8 @@ pub(crate) fn found(need: &Need) -> News {
         Need::Contexts | Need::SignIns(_) | Need::Installations | Need::Registrations(_) => {
             need.clone().failed("nobody asks".to_owned())
         }
+        Need::Subscriptions => News::Subscriptions(Fact::Known(Vec::new())),
+        Need::Zones(subscription) => News::Zones(subscription.clone(), Fact::Known(Vec::new())),
         Need::Surroundings(_) => need.clone().failed("namespaces is forbidden".to_owned()),
     }
 }

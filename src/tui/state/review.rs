@@ -260,9 +260,10 @@ impl Review {
 
 fn group(summary: &StepSummary) -> (u8, &'static str) {
     match summary.action {
-        Action::Delete => (2, "No longer wanted"),
+        Action::Delete => (3, "No longer wanted"),
         _ if summary.part.0.starts_with("entra/") => (0, "Entra"),
-        _ => (1, "Cluster"),
+        _ if summary.part.0.starts_with("azure/") => (1, "Azure"),
+        _ => (2, "Cluster"),
     }
 }
 
