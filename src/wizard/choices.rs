@@ -132,9 +132,13 @@ impl Wizard {
                     Some(owners) => format!("owned by {}", owners.join(", ")),
                 };
                 let since = found.created.as_ref().map_or_else(String::new, |day| format!(", since {day}"));
-                let kept = found.kept_by.as_ref().map(|name| match name.starts_with("gatewright.") {
-                    true => format!("an installation of Gatewright has it, as {name}"),
-                    false => format!("another tool keeps it, as {name}"),
+                let kept = found.kept_by.as_ref().map(|name| {
+                    let who = if name.starts_with("gatewright.") {
+                        "an installation of Gatewright has it"
+                    } else {
+                        "another tool keeps it"
+                    };
+                    format!("{who}, as {name}")
                 });
                 Choice::new(&found.client_id, format!("{}, {owners}{since}", found.display_name)).unless(kept)
             })

@@ -217,7 +217,7 @@ fn answer_until(terminal: &mut Terminal, until: &str, answers: &[(&str, &str)]) 
         loop {
             let shown = terminal.everything();
             if shown.len() > before && (shown.ends_with(": ") || shown.ends_with("[y/N] ")) {
-                asked = shown[before..].to_owned();
+                shown[before..].clone_into(&mut asked);
                 break;
             }
             assert!(began.elapsed() < crate::terminal::PATIENCE, "no prompt came:\n{shown}");
