@@ -42,6 +42,11 @@ fn main() {
         Program::start(&[&format!("--practice={scenario}"), "setup", "--answers", example.to_str().unwrap()])
     };
 
+    let mut program = Program::start(&["--practice=issuer-not-ready", "setup"]);
+    program.answer_up_to("Which issuer signs the certificate?");
+    program.wait_for("cannot be used");
+    program.picture(&folder, "question");
+
     let mut program = setup("healthy");
     program.wait_for("apply 35 changes");
     program.press("/AuthorizationPolicy myapp/myapp-sign-in\r", "action: CUSTOM");
@@ -58,6 +63,13 @@ fn main() {
     program.press("\r", "What next");
     program.picture(&folder, "failure");
 }
+
+/// What only a person can know of the walk-through's example; everything else is proposed.
+const TYPED: [(&str, &str); 3] = [
+    ("What is the application called?", "myapp"),
+    ("Which container image?", "docker.io/path/to/myapp:sometag"),
+    ("Which host name do people type?", "myapp.cluster.example.com"),
+];
 
 /// The program in a terminal, with a home of its own.
 struct Program {
@@ -106,6 +118,35 @@ impl Program {
             }
             assert!(began.elapsed() < PATIENCE, "{text:?} never came:\n{shown}");
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The line that asks: between the steps and what stands beside.
+    fn question(&self) -> String {
+        let shown = self.screen.lock().unwrap().screen().contents();
+        let line = shown.lines().nth(2).unwrap_or_default();
+        line.split('│').nth(3).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Answers one question after the other, until `question` is asked.
+    fn answer_up_to(&mut self, question: &str) {
+        self.wait_for("continue");
+        loop {
+            let asked = self.question();
+            if asked == question {
+                return;
+            }
+            let typed = TYPED.iter().find(|(asks, _)| *asks == asked).map_or("", |(_, typed)| typed);
+            if !typed.is_empty() {
+                self.keys.write_all(typed.as_bytes()).unwrap();
+            }
+            self.keys.write_all(b"\r").unwrap();
+            self.keys.flush().unwrap();
+            let began = Instant::now();
+            while self.question() == asked {
+                assert!(began.elapsed() < PATIENCE, "{asked:?} stays");
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
     }
 

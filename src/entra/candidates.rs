@@ -11,37 +11,32 @@ impl Session {
     /// The applications that the caller owns, that are called like `name`, or that have the redirect URI `callback`: at most a page
     /// of each, with their owners. What may not be seen for one reason is left out; nothing is only said where nothing may be seen.
     pub async fn candidates(&self, name: &str, callback: &str) -> Result<Vec<RegistrationSummary>, Error> {
-        let (owned, named, sent) = tokio::join!(self.owned(), self.called_like(name), self.with_redirect_uri(callback));
-        let (sent, mut refusal) = sorted_out(sent);
-        let mut found = sent;
-        for looked in [owned, named] {
-            let (more, refused) = sorted_out(looked);
-            refusal = refusal.filter(|_| refused.is_some()).and(refused);
-            for one in more {
-                if !found.iter().any(|there| there.app_id == one.app_id) {
-                    found.push(one);
-                }
-            }
+        let (sent, owned, named) = tokio::join!(self.with_redirect_uri(callback), self.owned(), self.called_like(name));
+        let looked = [Some(sent), owned, Some(named)].into_iter().flatten();
+        let (pages, refusals): (Vec<_>, Vec<_>) = looked.partition(Result::is_ok);
+        if let (true, Some(Err(refusal))) = (pages.is_empty(), refusals.into_iter().next()) {
+            return Err(refusal);
         }
-        if let Some(refused) = refusal {
-            return Err(refused);
+        let mut found: Vec<ListedApplication> = Vec::new();
+        for one in pages.into_iter().flatten().flatten() {
+            if !found.iter().any(|there| there.app_id == one.app_id) {
+                found.push(one);
+            }
         }
         found.truncate(MOST);
         let owners = join_all(found.iter().map(|one| self.owners(&one.id))).await;
         Ok(found.into_iter().zip(owners).map(|(one, owners)| summary(one, owners.ok())).collect())
     }
 
-    async fn owned(&self) -> Result<Vec<ListedApplication>, Error> {
-        // A program is asked for nothing here: it owns what it made, and has its client id.
+    /// `None` for a program, which is not asked for: it owns what it made, and has its client id.
+    async fn owned(&self) -> Option<Result<Vec<ListedApplication>, Error>> {
         if self.caller().kind != CallerKind::Person {
-            return Ok(Vec::new());
+            return None;
         }
-        let all = self
-            .first_of("me/ownedObjects", format!("$top={MOST}"), "looking for the applications that you own")
-            .await?;
+        let all = self.first_of("me/ownedObjects", format!("$top={MOST}"), "looking for the applications that you own");
         let is_application =
             |one: &ListedApplication| one.odata_type.as_deref() == Some("#microsoft.graph.application");
-        Ok(all.into_iter().filter(is_application).collect())
+        Some(all.await.map(|all| all.into_iter().filter(is_application).collect()))
     }
 
     async fn called_like(&self, name: &str) -> Result<Vec<ListedApplication>, Error> {
@@ -60,14 +55,6 @@ impl Session {
             ListedApplication::SELECT
         );
         self.first_of("applications", query, "looking for applications with that redirect URI").await
-    }
-}
-
-/// What was found; or why nothing may be seen.
-fn sorted_out(looked: Result<Vec<ListedApplication>, Error>) -> (Vec<ListedApplication>, Option<Error>) {
-    match looked {
-        Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error)),
     }
 }
 

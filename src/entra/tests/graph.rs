@@ -195,3 +195,13 @@ async fn given_a_request_is_dropped_while_it_waits_then_nothing_more_is_sent() {
     assert!(cancelled.is_err());
     assert_eq!(world.seen(&format!("GET {APP}")).len(), 1);
 }
+
+#[tokio::test]
+async fn given_a_program_that_may_not_list_applications_when_candidates_are_looked_for_then_it_is_told_and_no_empty_list_is()
+ {
+    let world = World::start().await;
+    let session = world.session().await;
+    world.on("GET /v1.0/applications", [refuses(403, "Authorization_RequestDenied", "Insufficient privileges")]);
+    let error = session.candidates("myapp", "https://myapp.example.com/oauth2/callback").await.unwrap_err();
+    assert!(error.is_not_permitted(), "{error}");
+}
