@@ -131,12 +131,14 @@ impl Terminal {
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "{text:?} never came:\n{shown}");
-            assert!(
-                self.child.try_wait().unwrap().is_none() || self.everything() != shown,
-                "it ended before {text:?}:\n{shown}"
-            );
+            assert!(!self.is_all_told() || self.everything() != shown, "it ended before {text:?}:\n{shown}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether it has ended, and everything that it wrote has been read.
+    fn is_all_told(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some() && self.reader.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Waits until a line is waited for.
@@ -158,12 +160,8 @@ impl Terminal {
         let began = Instant::now();
         while !self.everything().contains(text) {
             assert!(began.elapsed() < PATIENCE, "{text:?} never came:\n{}", self.everything());
-            let ended = self.child.try_wait().unwrap();
-            assert!(
-                ended.is_none() || self.everything().contains(text),
-                "it ended before {text:?}:\n{}",
-                self.everything()
-            );
+            let ended = self.is_all_told();
+            assert!(!ended || self.everything().contains(text), "it ended before {text:?}:\n{}", self.everything());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
