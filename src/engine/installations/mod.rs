@@ -1,8 +1,8 @@
 //! What is installed in a cluster, and how well it is: found by the records that installations leave, never by what a laptop
 //! remembers.
 //!
-//! Three steps: [`look`] asks the cluster, with a number of requests that does not grow with the installations; [`facts`] is what it
-//! found; [`health`] judges that, as a pure function. [`advisories`] are the known vulnerabilities, as data.
+//! Three steps: `look` asks the cluster, with a number of requests that does not grow with the installations; `facts` is what it
+//! found; `health` judges that, as a pure function. [`advisories`] are the known vulnerabilities, as data.
 
 pub mod advisories;
 pub mod facts;
