@@ -117,7 +117,7 @@ impl Cluster {
             _ => self.within("/apis", || discovered().run()).await?,
         };
         let kinds = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
-        let kinds: Vec<_> = kinds
+        let mut kinds: Vec<_> = kinds
             .filter(|(kind, can)| {
                 can.scope == Scope::Namespaced
                     // What can't be deleted is computed, such as a pod's load.
@@ -127,6 +127,8 @@ impl Cluster {
             })
             .map(|(kind, _)| kind)
             .collect();
+        // Discovery keeps groups in no order, and what is told of a namespace is to be the same each time.
+        kinds.sort_by(|one, other| (&one.group, &one.kind).cmp(&(&other.group, &other.kind)));
         let lists = kinds
             .iter()
             .map(|kind| async move { (kind, self.metadata_in(&kind.api_version, &kind.kind, namespace).await) });
