@@ -7,7 +7,7 @@ use super::{
 };
 use crate::entra::{
     Answer, Patience, Session, WaitReason,
-    exchange::{Exchange, Trouble, encode, read},
+    exchange::{Exchange, Trouble, encode, next_page, read},
 };
 use azure_core::http::{Method, RawResponse, Request};
 use serde::de::DeserializeOwned;
@@ -165,12 +165,9 @@ impl ResourceManager {
         Ok(all)
     }
 
-    /// The token goes to Resource Manager alone, wherever a link points.
     fn next_page(&self, doing: &str, link: &str) -> Result<Url, Error> {
-        Url::parse(link).ok().filter(|url| url.origin() == self.base.origin()).ok_or_else(|| Error::Unreadable {
-            doing: doing.to_owned(),
-            cause: "the link to the next page points to another server".to_owned(),
-        })
+        next_page(&self.base, link)
+            .map_err(|cause| Error::Unreadable { doing: doing.to_owned(), cause: cause.to_owned() })
     }
 
     async fn send(&self, ask: Ask<'_>) -> Result<RawResponse, Error> {

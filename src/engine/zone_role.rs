@@ -3,10 +3,10 @@
 use super::{
     Target,
     apply::{Run, Stop},
-    budget,
-    event::{Action, Event, HandOver, Problem, ProblemKind, milliseconds},
+    event::{Action, Event, HandOver, Problem, ProblemKind},
     plan::Step,
     problem,
+    registration::observed,
 };
 use crate::{
     azure::{self, DNS_ZONE_CONTRIBUTOR_NAME, ResourceManager, ZoneId},
@@ -177,7 +177,12 @@ pub(super) async fn apply(run: &mut Run<'_>) -> Result<(), Stop> {
         hand_over(run, &step, role, None, "the identity is not ours to see");
         return Ok(());
     };
-    let manager = ResourceManager::of(&observed(run, &step, started));
+    let manager = ResourceManager::of(&observed(
+        &run.target.session,
+        (&run.events, &run.cancel),
+        (&step.part.id, &step.title),
+        started,
+    ));
     match manager.assign_role(&zone_id(role), &principal, &role.description).await {
         Ok(azure::Assigned::Created) => run.ready(&step, Action::Create, None, started),
         Ok(azure::Assigned::Unchanged) => {
@@ -220,20 +225,4 @@ fn hand_over(run: &mut Run<'_>, step: &Step, role: &ZoneRole, principal: Option<
         )),
     };
     run.events.tell(Event::HandOver { part: step.part.id.clone(), title: step.title.clone(), hand_over });
-}
-
-/// The session, telling as events of the step why it waits, and waiting no longer than the person does.
-fn observed(run: &Run<'_>, step: &Step, started: Instant) -> Session {
-    let (events, part, title) = (run.events.clone(), step.part.id.clone(), step.title.clone());
-    let session = run.target.session.stopped_by(run.cancel.clone());
-    session.observed_by(move |reason| {
-        let (waited, budget) = reason.clock().unwrap_or_else(|| (started.elapsed(), budget::ENTRA));
-        events.tell(Event::Waiting {
-            part: part.clone(),
-            title: title.clone(),
-            reason: reason.to_string(),
-            elapsed_ms: milliseconds(waited),
-            budget_ms: milliseconds(budget),
-        });
-    })
 }

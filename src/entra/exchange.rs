@@ -14,6 +14,7 @@ use azure_core::{
 };
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::Duration};
+use url::Url;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// The same from Resource Manager.
@@ -120,6 +121,12 @@ pub(crate) fn read<T: DeserializeOwned>(reply: &RawResponse) -> Result<T, String
 /// What serde says may quote the text it could not read, and that text may hold a secret.
 fn position_only(cause: &serde_json::Error) -> String {
     format!("not the JSON that was expected, at line {} column {}", cause.line(), cause.column())
+}
+
+/// The next page of a list of `base`'s server: the token goes to no other one, wherever a link points.
+pub(crate) fn next_page(base: &Url, link: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(link).ok().filter(|url| url.origin() == base.origin());
+    url.ok_or("the link to the next page points to another server")
 }
 
 /// Encodes a value for a query or a path.

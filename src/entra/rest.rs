@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Error, MissingRight, Patience, WaitReason,
-    exchange::{Exchange, Trouble, read},
+    exchange::{Exchange, Trouble, next_page, read},
     waiting::Observer,
     wire::{DeletedApplication, Page},
 };
@@ -314,12 +314,9 @@ impl Rest {
         Ok(all)
     }
 
-    /// The token goes to Graph alone, wherever a link points.
     fn next_page(&self, doing: &str, link: &str) -> Result<Url, Error> {
-        Url::parse(link).ok().filter(|url| url.origin() == self.base.origin()).ok_or_else(|| Error::Unreadable {
-            doing: doing.to_owned(),
-            cause: "the link to the next page points to another server".to_owned(),
-        })
+        next_page(&self.base, link)
+            .map_err(|cause| Error::Unreadable { doing: doing.to_owned(), cause: cause.to_owned() })
     }
 
     /// Sends, and returns the answer if it is a success.

@@ -46,6 +46,23 @@ pub enum Command {
     Redraw,
 }
 
+impl Command {
+    /// Where it leads from line `from` of a list that ends with line `last`, where `page` lines are a page; `None` for what moves
+    /// nothing.
+    pub(super) fn moved(self, from: usize, page: usize, last: usize) -> Option<usize> {
+        let to = match self {
+            Self::Up => from.saturating_sub(1),
+            Self::Down => from + 1,
+            Self::PageUp => from.saturating_sub(page),
+            Self::PageDown => from + page,
+            Self::First => 0,
+            Self::Last => last,
+            _ => return None,
+        };
+        Some(to.min(last))
+    }
+}
+
 /// A key, with or without Ctrl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {

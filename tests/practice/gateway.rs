@@ -216,7 +216,7 @@ const OTHER_APP: &str = r"
 #[test]
 fn given_another_host_on_the_same_gateway_then_it_is_as_before_with_its_own_headers_and_tokens() {
     let world = with_locks_at_the_gateway();
-    make(&world, OTHER_APP);
+    world.make(OTHER_APP);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let other = "other.cluster.example.com";
     while application_of(&as_written(&world, other, &[])).is_none() {
@@ -318,7 +318,7 @@ const WITHOUT_SIDECAR: &str = r"
 #[test]
 fn given_an_application_without_a_sidecar_when_the_hook_is_at_the_gateway_then_it_is_behind_sign_in() {
     let world = World::healthy();
-    make(&world, WITHOUT_SIDECAR);
+    world.make(WITHOUT_SIDECAR);
     let answers = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/existing-service.yaml"));
     let in_sidecar = world.write("gatewright.yaml", &answers.unwrap());
     let refused = world.run(&["setup", "--answers", in_sidecar.to_str().unwrap(), "--yes"]);
@@ -336,11 +336,4 @@ fn given_an_application_without_a_sidecar_when_the_hook_is_at_the_gateway_then_i
     let again = world.run(&["setup", "--answers", at_gateway.to_str().unwrap(), "--yes"]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
-}
-
-/// Makes objects as somebody else would.
-fn make(world: &World, objects: &str) {
-    for object in serde_saphyr::from_str::<Vec<Value>>(objects).unwrap() {
-        world.ground.cluster().create_or_replace("somebody", object).unwrap();
-    }
 }

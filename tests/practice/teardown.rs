@@ -261,9 +261,7 @@ const WITH_SIDECAR: &str = r"
 #[test]
 fn given_an_application_that_was_there_when_taken_away_then_it_stays_without_a_route_and_no_stranger_ever_reached_it() {
     let world = World::healthy();
-    for object in serde_saphyr::from_str::<Vec<Value>>(WITH_SIDECAR).unwrap() {
-        world.ground.cluster().create_or_replace("somebody", object).unwrap();
-    }
+    world.make(WITH_SIDECAR);
     wait_until(|| {
         let wiki = world.ground.cluster().get("apps", "Deployment", Some("team-docs"), "wiki").unwrap();
         wiki["status"]["readyReplicas"] == 1

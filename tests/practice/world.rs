@@ -192,6 +192,13 @@ impl World {
         ours.remove(0)
     }
 
+    /// Puts a YAML list of objects into the cluster, as somebody else would.
+    pub(crate) fn make(&self, objects: &str) {
+        for object in serde_saphyr::from_str::<Vec<serde_json::Value>>(objects).unwrap() {
+            self.ground.cluster().create_or_replace("somebody", object).unwrap();
+        }
+    }
+
     /// Whether somebody without a sign-in reaches the application.
     pub(crate) fn door_is_open(&self) -> bool {
         self.wait_for(self.ground.edge().anonymous_reaches_app(HOST))

@@ -235,15 +235,7 @@ impl Asking {
 
     fn scroll_by(&mut self, command: Command, page: usize) {
         let last = self.answer_lines().saturating_sub(page);
-        self.scroll = match command {
-            Command::Up => self.scroll.saturating_sub(1),
-            Command::Down => self.scroll + 1,
-            Command::PageUp => self.scroll.saturating_sub(page),
-            Command::PageDown => self.scroll + page,
-            Command::First => 0,
-            _ => last,
-        }
-        .min(last);
+        self.scroll = command.moved(self.scroll, page, last).unwrap_or(self.scroll);
     }
 
     /// Whether a look at all answers takes more than `page` lines.

@@ -170,27 +170,10 @@ impl Home {
 
     pub(super) fn move_by(&mut self, command: Command, page: usize) {
         if self.detailed {
-            let most = self.most_lines();
-            self.scroll = match command {
-                Command::Up => self.scroll.saturating_sub(1),
-                Command::Down => self.scroll + 1,
-                Command::PageUp => self.scroll.saturating_sub(page),
-                Command::PageDown => self.scroll + page,
-                Command::First => 0,
-                _ => most,
-            }
-            .min(most);
-            return;
+            self.scroll = command.moved(self.scroll, page, self.most_lines()).unwrap_or(self.scroll);
+        } else if let Some(chosen) = command.moved(self.chosen, page, self.count().saturating_sub(1)) {
+            self.choose(chosen);
         }
-        let chosen = match command {
-            Command::Up => self.chosen.saturating_sub(1),
-            Command::Down => self.chosen + 1,
-            Command::PageUp => self.chosen.saturating_sub(page),
-            Command::PageDown => self.chosen + page,
-            Command::First => 0,
-            _ => usize::MAX,
-        };
-        self.choose(chosen);
     }
 
     /// The last line of the details that scrolling can bring to the top: they are broken into lines where they are drawn, some sixty

@@ -233,19 +233,11 @@ impl Choosing {
     }
 
     pub(super) fn move_by(&mut self, command: Command, page: usize) {
-        let (row, last) = (self.row(), self.rows().saturating_sub(1));
-        let row = match command {
-            Command::Up => row.saturating_sub(1),
-            Command::Down => row + 1,
-            Command::PageUp => row.saturating_sub(page),
-            Command::PageDown => row + page,
-            Command::First => 0,
-            Command::Last => last,
-            _ => return,
-        };
+        let last = self.rows().saturating_sub(1);
+        let Some(row) = command.moved(self.row(), page, last) else { return };
         self.touched = true;
         self.refused = None;
-        let value = self.choices.get(row.min(last)).map(|choice| choice.value.clone());
+        let value = self.choices.get(row).map(|choice| choice.value.clone());
         self.chosen = value.map_or(Chosen::Other, Chosen::Value);
     }
 }
