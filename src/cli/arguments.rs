@@ -41,7 +41,7 @@ pub struct Global {
     /// Apply without asking
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// How to show things; auto is the full screen for `setup` with an answers file on a terminal, else plain lines
+    /// How to show things; auto is the full screen on a terminal, where the command has one, else plain lines
     #[arg(long, global = true, value_enum, default_value_t = Ui::Auto)]
     pub ui: Ui,
     /// The kubeconfig context
