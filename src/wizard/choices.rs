@@ -4,10 +4,8 @@ use super::{
     Wizard,
     discovered::{Fact, Likeness, Need},
     draft::{Given, OPEN},
-    questions::{
-        ADOPTED, CERTIFICATE, Choices, DEPLOY, ISSUED, Kind, NEW, NEWLY_ISSUED, OWN_STORE, Question, REDIS, SERVICE,
-        THERE, WORKLOAD,
-    },
+    question::{Choices, Kind, Question},
+    questions::{ADOPTED, CERTIFICATE, DEPLOY, ISSUED, NEW, NEWLY_ISSUED, OWN_STORE, REDIS, SERVICE, THERE, WORKLOAD},
     session::clouds,
 };
 use crate::facts::{

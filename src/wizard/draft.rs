@@ -1,8 +1,11 @@
 //! Answers that may be incomplete. Whether they are right is not known here: the answers file's own reader says so.
 
-use super::questions::{
-    ADOPTED, CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, NEW, NEWLY_ISSUED, OWN_STORE, Question, REDIS, REGISTRATION,
-    SERVICE, STORE, THERE, WORKLOAD, at,
+use super::{
+    question::Question,
+    questions::{
+        ADOPTED, CERTIFICATE, DEPLOY, ISSUED, KEEP_DETAILS, NEW, NEWLY_ISSUED, OWN_STORE, REDIS, REGISTRATION, SERVICE,
+        STORE, THERE, WORKLOAD, at,
+    },
 };
 use crate::answers::{
     Answers, Mistake, Mistakes,

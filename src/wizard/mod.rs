@@ -9,6 +9,7 @@ mod choices;
 mod discovered;
 mod draft;
 mod makes;
+mod question;
 mod questions;
 mod reading;
 mod session;
@@ -19,10 +20,10 @@ pub use choices::Choice;
 pub use discovered::{Discovered, Fact, Likeness, Need, News, Place, RecordedApplication, Side};
 pub use draft::{Draft, Given, OPEN};
 pub use makes::Made;
+pub use question::{Choices, Kind, Proposal, Question, Step, When};
 pub use questions::{
-    ADOPTED, APPLICATION, CERTIFICATE, CLOUD, CONTEXT, Choices, DEPLOY, ISSUED, KEEP_DETAILS, Kind, NEW, NEWLY_ISSUED,
-    OWN_STORE, Proposal, QUESTIONS, Question, REDIS, REGISTRATION, SERVICE, SIGN_IN, STORE, Step, TENANT, THERE,
-    WORKLOAD, When, at,
+    ADOPTED, APPLICATION, CERTIFICATE, CLOUD, CONTEXT, DEPLOY, ISSUED, KEEP_DETAILS, NEW, NEWLY_ISSUED, OWN_STORE,
+    QUESTIONS, REDIS, REGISTRATION, SERVICE, SIGN_IN, STORE, TENANT, THERE, WORKLOAD, at,
 };
 pub use session::{Session, USUAL_CLOUD};
 
