@@ -8,6 +8,7 @@ mod connecting;
 mod full_screen;
 mod home;
 mod paths;
+mod pictures;
 mod questions;
 mod terminal;
 #[cfg(target_os = "linux")]

@@ -50,6 +50,11 @@ impl Terminal {
         Self::start(BINARY, arguments, 80, 24, Arc::clone(&self.home), |_| {})
     }
 
+    /// The same, in a terminal of another size.
+    pub(crate) fn run_again_at(&self, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+        Self::start(BINARY, arguments, columns, rows, Arc::clone(&self.home), |_| {})
+    }
+
     /// The same, with a say in its environment.
     pub(crate) fn run_again_prepared(&self, arguments: &[&str], prepare: impl Fn(&mut CommandBuilder)) -> Self {
         Self::start(BINARY, arguments, 80, 24, Arc::clone(&self.home), prepare)
@@ -187,6 +192,11 @@ impl Terminal {
     /// What is on the screen now.
     pub(crate) fn screen(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// What somebody makes of the screen as it is now, colours and all.
+    pub(crate) fn picture<T>(&self, of: impl FnOnce(&vt100::Screen) -> T) -> T {
+        of(self.screen.lock().unwrap().screen())
     }
 
     /// Waits until no byte has come for a while.
