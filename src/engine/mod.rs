@@ -37,6 +37,7 @@ pub use control::{Control, Pause};
 pub use look::{Seen, look};
 pub use plan::{Plan, Step, plan};
 pub use problem::impossible;
+pub use proof::missing_lock;
 pub use try_it::{Entrance, NoEntrance};
 
 use crate::{cluster::Cluster, entra::Session};

@@ -28,8 +28,10 @@ pub(super) async fn locks_are_live(run: &mut Run<'_>) -> Result<(), Stop> {
         Err(reasons) => return Err(run.fail_run(problem::impossible(&reasons))),
     };
     let title = Title { kind: "Locks".to_owned(), name: format!("in the pods of {}", locks.namespace) };
-    prove(run, "proof/locks", title, &locks.namespace, &locks.selector, |configuration| lacks(&locks, configuration))
-        .await
+    prove(run, "proof/locks", title, &locks.namespace, &locks.selector, |configuration| {
+        missing_lock(&locks, configuration)
+    })
+    .await
 }
 
 /// Waits until the gateway's pods know the application's host.
@@ -44,8 +46,8 @@ pub(super) async fn routes_are_live(run: &mut Run<'_>) -> Result<(), Stop> {
     prove(run, "proof/routes", title, &gateway.namespace, &gateway.selector, lacks).await
 }
 
-/// The first thing that `configuration` lacks of the locks.
-fn lacks(locks: &Locks, configuration: &LiveConfiguration) -> Option<String> {
+/// The first thing that a proxy's live configuration lacks of the two locks, in words for a person; nothing where both are in force.
+pub fn missing_lock(locks: &Locks, configuration: &LiveConfiguration) -> Option<String> {
     let policy = |name: &String| PolicyName::new(&locks.namespace, name);
     let hook = configuration.prove_hook(&policy(&locks.hook_policy), &locks.check_host);
     let tokens = || {

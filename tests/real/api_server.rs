@@ -102,12 +102,17 @@ impl ApiServer {
         path
     }
 
+    /// Who signs its certificates.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Our own client of it.
     pub(crate) async fn connect(&self) -> Cluster {
         gatewright::cluster::connect(Some(&self.kubeconfig()), None).await.unwrap()
     }
 
-    async fn client(&self) -> kube::Client {
+    pub(crate) async fn client(&self) -> kube::Client {
         let file = kube::config::Kubeconfig::read_from(self.kubeconfig()).unwrap();
         let config = kube::Config::from_custom_kubeconfig(file, &kube::config::KubeConfigOptions::default()).await;
         kube::Client::try_from(config.unwrap()).unwrap()
@@ -132,23 +137,36 @@ impl ApiServer {
     pub(crate) async fn make(&self, objects: &[Value]) {
         let client = self.client().await;
         for object in objects {
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            let version: kube::core::gvk::GroupVersion = text("/apiVersion").parse().unwrap();
-            let kind = GroupVersionKind::gvk(&version.group, &version.version, text("/kind"));
-            let (resource, capabilities) = kube::discovery::pinned_kind(&client, &kind).await.unwrap();
-            let api: Api<DynamicObject> = match capabilities.scope {
-                kube::discovery::Scope::Cluster => Api::all_with(client.clone(), &resource),
-                kube::discovery::Scope::Namespaced => {
-                    Api::namespaced_with(client.clone(), text("/metadata/namespace"), &resource)
-                }
-            };
-            let (name, params) = (text("/metadata/name"), PatchParams::apply("helm").force());
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let (kind, params) = (&object["kind"], PatchParams::apply("helm").force());
+            let api = api_of(&client, object).await;
             let made = api.patch(name, &params, &Patch::Apply(object)).await;
-            made.unwrap_or_else(|error| panic!("{} {name}: {error}", kind.kind));
+            made.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
             if object.get("status").is_some() {
                 let made = api.patch_status(name, &params, &Patch::Apply(object)).await;
-                made.unwrap_or_else(|error| panic!("the status of {} {name}: {error}", kind.kind));
+                made.unwrap_or_else(|error| panic!("the status of {kind} {name}: {error}"));
             }
+        }
+    }
+
+    /// Takes an object away, as somebody else than Gatewright.
+    pub(crate) async fn delete(&self, object: &Value) {
+        let api = api_of(&self.client().await, object).await;
+        let name = object["metadata"]["name"].as_str().unwrap();
+        api.delete(name, &kube::api::DeleteParams::background()).await.unwrap();
+    }
+}
+
+/// Where objects of this one's kind and namespace are.
+async fn api_of(client: &kube::Client, object: &Value) -> Api<DynamicObject> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let version: kube::core::gvk::GroupVersion = text("/apiVersion").parse().unwrap();
+    let kind = GroupVersionKind::gvk(&version.group, &version.version, text("/kind"));
+    let (resource, capabilities) = kube::discovery::pinned_kind(client, &kind).await.unwrap();
+    match capabilities.scope {
+        kube::discovery::Scope::Cluster => Api::all_with(client.clone(), &resource),
+        kube::discovery::Scope::Namespaced => {
+            Api::namespaced_with(client.clone(), text("/metadata/namespace"), &resource)
         }
     }
 }

@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
 
-fn answers() -> Answers {
+pub(crate) fn answers() -> Answers {
     gatewright::answers::file::parse(&std::fs::read_to_string(EXAMPLE).unwrap(), EXAMPLE).unwrap()
 }
 
-/// The objects that the example becomes in this cluster, in the order in which they are made.
-async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
+/// What Gatewright sees of this cluster, and of a tenant that is nobody's.
+pub(crate) async fn facts(cluster: &Cluster, answers: &Answers) -> Facts {
     let request = DiscoverRequest {
         app_name: answers.application.name.to_string(),
         namespace: answers.application.namespace.to_string(),
@@ -39,7 +39,12 @@ async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
             certificate_authority: None,
         },
     };
-    let facts = Facts { cluster: cluster.discover(&request).await.unwrap(), tenant };
+    Facts { cluster: cluster.discover(&request).await.unwrap(), tenant }
+}
+
+/// The objects that the example becomes in this cluster, in the order in which they are made.
+async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
+    let facts = facts(cluster, answers).await;
     let registered = RegisteredFacts {
         client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
         object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
@@ -50,7 +55,7 @@ async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
 }
 
 /// The pods that controllers and a kubelet would have made of the deployments among `objects`.
-fn pods_of(objects: &[Value]) -> Vec<Value> {
+pub(crate) fn pods_of(objects: &[Value]) -> Vec<Value> {
     let deployments = objects.iter().filter(|object| object["kind"] == "Deployment");
     let pod = |deployment: &Value| {
         let (metadata, template) = (&deployment["metadata"], &deployment["spec"]["template"]);

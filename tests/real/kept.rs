@@ -48,6 +48,16 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it in `folder`, where it writes its log.
     pub(crate) fn start(program: &Program, folder: &Path, arguments: &[String]) -> Self {
+        Self::start_with(program, folder, arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(
+        program: &Program,
+        folder: &Path,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+    ) -> Self {
         program.is_used();
         let name = program.name().to_owned();
         let log = folder.join(format!("{name}.log"));
@@ -55,7 +65,7 @@ impl Running {
         let mut command = Command::new("setpriv");
         // When this process is killed, nobody is left to kill what it started.
         command.args(["--pdeathsig", "KILL", "--"]).arg(program.path()).args(arguments);
-        command.current_dir(folder).env_clear().env("HOME", folder);
+        command.current_dir(folder).env_clear().env("HOME", folder).envs(environment.iter().copied());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         Self { name, child: spawn(command), log }

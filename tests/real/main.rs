@@ -9,5 +9,6 @@ mod both_worlds;
 mod export;
 mod kept;
 mod kubectl;
+mod mesh;
 mod parts;
 mod served;

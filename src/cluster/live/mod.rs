@@ -154,6 +154,11 @@ pub enum Unproven {
 }
 
 impl LiveConfiguration {
+    /// Reads what Envoy's admin interface answers to `GET /config_dump`. What is not in it is taken as not there.
+    pub fn from_config_dump(dump: &Value) -> Self {
+        parse::live_configuration(dump)
+    }
+
     /// The ways in: those of a sidecar's `virtualInbound`, else, at a gateway, every listener that is not Istio's own.
     pub fn doors(&self) -> impl Iterator<Item = &HttpChain> {
         let sidecar = self.chains.iter().any(|chain| chain.listener == "virtualInbound");
@@ -266,7 +271,7 @@ impl Cluster {
         let stream = forward.0.take_stream(ADMIN_PORT).ok_or_else(|| failed("no stream was opened".to_owned()))?;
         let trouble = forward.0.take_error(ADMIN_PORT);
         let cause = match tokio::time::timeout(DUMP_BUDGET, config_dump(stream)).await {
-            Ok(Ok(dump)) => return Ok(parse::live_configuration(&dump)),
+            Ok(Ok(dump)) => return Ok(LiveConfiguration::from_config_dump(&dump)),
             Ok(Err(cause)) => cause,
             Err(_) => format!("it did not answer within {} s", DUMP_BUDGET.as_secs()),
         };

@@ -1,0 +1,178 @@
+//! The practice ground's world, its pods and the example's objects, on a real API server with a real istiod.
+
+use super::{ControlPlane, Pod, Proxy};
+use crate::api_server::ApiServer;
+use crate::both_worlds::{facts, pods_of};
+use crate::kept::free_ports;
+use gatewright::answers::Answers;
+use gatewright::blueprint::{Existing, Known, Locks, MeshProvider, PartBody, blueprint, locks};
+use gatewright::cluster::{Cluster, ObjectRef, mesh_config};
+use gatewright::facts::RegisteredFacts;
+use gatewright::practice::world;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Where the pods would be. Nothing listens there.
+const APPLICATION: &str = "127.0.0.11";
+const GATEWAY: &str = "127.0.0.77";
+
+/// Everything up to the pods of the application and the gateway.
+pub(super) struct World {
+    control_plane: ControlPlane,
+    pub(super) cluster: Cluster,
+    pub(super) objects: Vec<Value>,
+    pub(super) locks: Locks,
+    provider: Option<MeshProvider>,
+    server: ApiServer,
+}
+
+impl World {
+    /// Makes all of it, if the parts are there.
+    pub(super) async fn make(answers: &Answers) -> Option<Self> {
+        let server = ApiServer::start().await?;
+        for part in ["istio-files-newest", "cert-manager-files"] {
+            server.serve_resources_of(part).await;
+        }
+        let before = world::healthy().unwrap().into_iter().map(fitting).collect::<Vec<_>>();
+        server.make(&before).await;
+        server.make(&pods_of(&before)).await;
+        server.make(&[role_of_the_gateway(), binding_of_the_gateway()]).await;
+        let cluster = server.connect().await;
+
+        let facts = facts(&cluster, answers).await;
+        let existing = existing();
+        let parts = blueprint(answers, &facts, &existing).unwrap();
+        let objects: Vec<Value> = parts.iter().filter_map(|part| Some(part.manifest()?.object.clone())).collect();
+        server.make(&objects).await;
+        let mut pods = pods_of(&objects);
+        for pod in &mut pods {
+            pod["status"]["podIP"] = APPLICATION.into();
+        }
+        server.make(&pods).await;
+        let provider = parts.iter().find_map(|part| match &part.body {
+            PartBody::MeshProvider(provider) => Some(provider.clone()),
+            _ => None,
+        });
+        let locks = locks(answers, &facts, &existing).unwrap();
+        let control_plane = ControlPlane::start(&server).await?;
+        let this = Self { control_plane, cluster, objects, locks, provider, server };
+        this.provider_is_known(true).await;
+        Some(this)
+    }
+
+    /// Puts the hook's provider into the mesh configuration, or takes it out.
+    pub(super) async fn provider_is_known(&self, known: bool) {
+        let Some(provider) = &self.provider else { return };
+        let place = ObjectRef::namespaced("v1", "ConfigMap", &provider.namespace, &provider.config_map);
+        let mut config_map = self.cluster.get(&place).await.unwrap().unwrap();
+        let text = config_map["data"][&provider.key].as_str().unwrap();
+        let text = if known {
+            mesh_config::insert_provider(text, &provider.entry).unwrap()
+        } else {
+            mesh_config::remove_provider(text, provider.entry["name"].as_str().unwrap()).unwrap()
+        };
+        config_map["data"][&provider.key] = text.into();
+        self.cluster.update_guarded(&config_map).await.unwrap();
+    }
+
+    /// The Envoy beside the application.
+    pub(super) async fn sidecar(&mut self) -> Proxy {
+        let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "myapp".to_owned())]);
+        let (role, namespace) = ("sidecar", "myapp");
+        let pod = Pod { role, name: "myapp-0", namespace, service_account: "myapp", address: APPLICATION, labels };
+        self.control_plane.proxy(&self.server, &pod).await
+    }
+
+    /// The Envoy of the ingress gateway.
+    pub(super) async fn gateway(&mut self) -> Proxy {
+        let name = "istio-ingressgateway";
+        let labels = [("app", name), ("istio", "ingressgateway")];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let pod = Pod {
+            role: "router",
+            name: "istio-ingressgateway-0",
+            namespace: super::ISTIO_NAMESPACE,
+            service_account: GATEWAY_ACCOUNT,
+            address: GATEWAY,
+            labels,
+        };
+        self.control_plane.proxy(&self.server, &pod).await
+    }
+
+    /// Puts the gateway's certificate where cert-manager would.
+    pub(super) async fn has_certificate(&self) {
+        let certificate = self.objects.iter().find(|object| object["kind"] == "Certificate").unwrap();
+        let issued = self.server.authority().issue(&["*.cluster.example.com".to_owned()], 2).unwrap();
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": certificate["spec"]["secretName"], "namespace": certificate["metadata"]["namespace"]},
+            "type": "kubernetes.io/tls",
+            "stringData": {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem},
+        });
+        self.server.make(&[secret]).await;
+    }
+
+    /// The example's object of this kind and name.
+    pub(super) fn object(&self, kind: &str, name: &str) -> &Value {
+        let is_it = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
+        self.objects.iter().find(is_it).unwrap_or_else(|| panic!("the example has no {kind} {name}"))
+    }
+
+    /// Takes an object away, as somebody with kubectl would.
+    pub(super) async fn delete(&self, kind: &str, name: &str) {
+        self.server.delete(self.object(kind, name)).await;
+    }
+
+    /// Puts it back as it was.
+    pub(super) async fn put_back(&self, kind: &str, name: &str) {
+        self.server.make(&[self.object(kind, name).clone()]).await;
+    }
+}
+
+const GATEWAY_ACCOUNT: &str = "istio-ingressgateway-service-account";
+
+/// The registration as if it were there.
+fn existing() -> Existing {
+    let registered = RegisteredFacts {
+        client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
+        object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
+    };
+    Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new() }
+}
+
+/// The world as it can be here: an Envoy that is not Istio's own lacks the filter for metrics, and listens on this machine's ports.
+fn fitting(mut object: Value) -> Value {
+    let is = |kind: &str, name: &str| object["kind"] == kind && object["metadata"]["name"] == name;
+    if is("ConfigMap", "istio") {
+        let mesh = object["data"]["mesh"].as_str().unwrap();
+        let mesh = mesh.replace("defaultProviders:\n  metrics:\n  - prometheus\n", "");
+        object["data"]["mesh"] = mesh.into();
+    } else if is("Service", "istio-ingressgateway") {
+        let ports: [u16; 3] = free_ports();
+        for (port, free) in object["spec"]["ports"].as_array_mut().unwrap().iter_mut().zip(ports) {
+            port["targetPort"] = free.into();
+        }
+    }
+    object
+}
+
+/// What the gateway's chart gives it: without it, istiod hands it no certificate.
+fn role_of_the_gateway() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": GATEWAY_ACCOUNT, "namespace": super::ISTIO_NAMESPACE},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"]}],
+    })
+}
+
+fn binding_of_the_gateway() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": GATEWAY_ACCOUNT, "namespace": super::ISTIO_NAMESPACE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": GATEWAY_ACCOUNT},
+        "subjects": [{"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": super::ISTIO_NAMESPACE}],
+    })
+}
