@@ -163,6 +163,14 @@ pub(crate) fn recorded(size: (u16, u16)) -> State {
     found_out(ask(connected(size), wizard))
 }
 
+/// What has to be said before the answers: where they come from, and where they stay.
+pub(crate) fn noted(size: (u16, u16)) -> State {
+    let wizard = Wizard::about(&file::parse(EXAMPLE, "the record").unwrap());
+    let note = "./gatewright.yaml stays as it is: what you change here holds for this run, and `s` saves all of it in a file beside.";
+    let conversation = Conversation { wizard, about: None, note: Some(note.to_owned()) };
+    found_out(happens(connected(size), 0.2, Happening::Asked(Box::new(conversation))))
+}
+
 pub(crate) fn steps(size: (u16, u16)) -> State {
     press(key(recorded(size), KeyCode::Tab), "kkkk")
 }

@@ -150,7 +150,7 @@ fn given_nothing_runs_then_time_is_not_told_of() {
         let state = screen((80, 24));
         let waits = matches!(*name, "ask-choice-looking") || home::RUNNING.contains(name);
         let idle = ["home", "review", "end", "ask"].iter().any(|screen| name.starts_with(screen)) && !waits;
-        let idle = idle || *name == "looking-problem";
+        let idle = idle || matches!(*name, "looking-problem" | "apply-paused-at-first");
         assert_eq!(state.is_running(), !idle, "{name}");
     }
 }

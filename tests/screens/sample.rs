@@ -51,6 +51,7 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("ask-keys", asking::keys),
     ("ask-answers", asking::answers),
     ("ask-answers-recorded", asking::recorded),
+    ("ask-answers-noted", asking::noted),
     ("review-yaml", review),
     ("review-diff", |size| press(review(size), "jjjjjjd")),
     ("review-why", |size| press(review(size), "jjw")),
@@ -60,12 +61,17 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("review-found", |size| press(review(size), "/provider\n")),
     ("review-saving", |size| press(review(size), "s")),
     ("review-keys", |size| press(review(size), "?")),
+    ("review-signs", signs),
+    ("review-again", again),
     ("review-copied", |size| press(review(size), "jjc")),
     ("apply", applying),
     ("apply-stopping", stopping),
     ("apply-pausing", |size| press(applying(size), "p")),
     ("apply-paused", paused),
+    ("apply-paused-at-first", paused_at_first),
+    ("apply-keys", |size| press(applying(size), "?")),
     ("apply-log", |size| press(applying(size), "l")),
+    ("apply-trying", trying),
     ("end-done", done),
     ("end-copied", |size| press(done(size), "cc")),
     ("end-handed-over", handed_over),
@@ -73,6 +79,10 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("end-open-door", open_door),
     ("end-failed", failed),
     ("end-interrupted", interrupted),
+    ("end-not-permitted", not_permitted),
+    ("end-scrolled", |size| press(tried(size), "jjjjjjjjjj")),
+    ("end-keys", |size| press(done(size), "?")),
+    ("end-log", |size| press(press(tried(size), "l"), "kk")),
 ];
 
 /// Presses keys; `\n` is Enter.
@@ -338,6 +348,26 @@ fn blocked(size: (u16, u16)) -> State {
     happens(connected(size), 0.5, Happening::PlanReady(items))
 }
 
+/// Every sign that a row can have.
+fn signs(size: (u16, u16)) -> State {
+    let mut items = items();
+    items[2].summary.action = Action::HandOver;
+    items[7].summary.action = Action::Replace;
+    items[7].summary.warnings = vec!["its pods are away for a moment while it is made anew".to_owned()];
+    press(happens(connected(size), 0.5, Happening::PlanReady(items)), "Gkkkkkkkkw")
+}
+
+/// Planned anew after a failure.
+fn again(size: (u16, u16)) -> State {
+    let state = told(failed(size), Event::Looking { at: "what is live of 9 objects".to_owned() });
+    let mut items = items();
+    for item in &mut items[..5] {
+        item.summary.action = Action::Keep;
+        item.summary.diff.clear();
+    }
+    happens(state, 0.5, Happening::PlanReady(items))
+}
+
 fn part(index: usize) -> (PartId, Title) {
     let summary = &items()[index].summary;
     (summary.part.clone(), summary.title.clone())
@@ -385,6 +415,12 @@ fn paused(size: (u16, u16)) -> State {
     told(press(applying(size), "p"), Event::Paused { after: Some(title) })
 }
 
+/// It was asked to pause before anything was done.
+fn paused_at_first(size: (u16, u16)) -> State {
+    let begun = happens(review(size), 2.0, Happening::Begun);
+    told(press(begun, "p"), Event::Paused { after: None })
+}
+
 fn finish(state: State, outcome: Outcome, next: &[(&str, &str)]) -> State {
     let done: Vec<Action> = items().iter().map(|item| item.summary.action).take(state.progress.done()).collect();
     let state = told(
@@ -428,6 +464,11 @@ fn all_ready(mut state: State) -> State {
 
 fn done(size: (u16, u16)) -> State {
     finish(all_ready(applying(size)), Outcome::Done, NEXT)
+}
+
+/// Everything is there, and the application is being tried.
+fn trying(size: (u16, u16)) -> State {
+    told(all_ready(applying(size)), Event::Trying { address: ADDRESS.to_owned() })
 }
 
 fn handed_over(size: (u16, u16)) -> State {
@@ -494,6 +535,21 @@ pub(crate) fn failed(size: (u16, u16)) -> State {
     };
     state = told(state, Event::Failed { part, title, problem });
     finish(state, Outcome::Failed, GO_ON)
+}
+
+fn not_permitted(size: (u16, u16)) -> State {
+    let (part, title) = part(4);
+    let problem = Problem {
+        tried: "create Certificate istio-system/gatewright-myapp-myapp".to_owned(),
+        cause: "the API server refused: certificates.cert-manager.io is forbidden for operator@contoso.onmicrosoft.com"
+            .to_owned(),
+        remedy:
+            "have a cluster administrator grant `create` on certificates.cert-manager.io in istio-system, and run again"
+                .to_owned(),
+        kind: ProblemKind::NotPermitted,
+    };
+    let state = told(applying(size), Event::Failed { part, title, problem });
+    finish(state, Outcome::NotPermitted, GO_ON)
 }
 
 fn interrupted(size: (u16, u16)) -> State {

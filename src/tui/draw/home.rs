@@ -36,6 +36,9 @@ pub(super) fn draw(state: &State, home: &Home, theme: &Theme, frame: &mut Frame,
     if home.detailed {
         return details(home, theme, frame, area);
     }
+    if home.installation().is_none() {
+        return list(state, home, theme, frame, area);
+    }
     let [list_area, details_area] = layout::home(area);
     list(state, home, theme, frame, list_area);
     details(home, theme, frame, details_area);

@@ -1,6 +1,6 @@
 //! What lies over a screen: all keys, and the log.
 
-use super::{boxed, heading, text::fit};
+use super::{boxed, heading, review::scrollbar, text::fit};
 use crate::tui::{keymap, layout, state::State, theme::Theme};
 use ratatui::{
     Frame,
@@ -41,4 +41,6 @@ pub(super) fn log(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
         .map(|line| Line::raw(format!(" {}", fit(line, room, theme))))
         .collect();
     frame.render_widget(Paragraph::new(lines), inner);
+    let height = usize::from(inner.height);
+    scrollbar(theme, frame, area, state.log.len(), state.log.first_in_sight(height), height);
 }

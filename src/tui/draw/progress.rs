@@ -3,8 +3,9 @@
 use super::{
     boxed, clock, heading,
     looking::problem_lines,
+    review::scrollbar,
     spinner,
-    text::{column, fit, width, wrap},
+    text::{self, column, fit, width, wrap},
     took, try_it,
 };
 use crate::{
@@ -40,9 +41,11 @@ fn table(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let rows = state.progress.rows.iter().flat_map(|row| row_lines(row, state, theme, room));
     let lines: Vec<Line> = rows.chain(try_it::lines(&state.progress.trial, theme, room)).collect();
     let height = usize::from(inner.height);
-    let first = state.progress.first_in_sight(lines.len(), height);
+    let all = lines.len();
+    let first = state.progress.first_in_sight(all, height);
     let shown: Vec<Line> = lines.into_iter().skip(first).take(height).collect();
     frame.render_widget(Paragraph::new(shown), inner);
+    scrollbar(theme, frame, area, all, first, height);
 }
 
 fn row_lines(row: &Row, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
@@ -123,7 +126,7 @@ fn now(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let room = usize::from(inner.width).saturating_sub(2);
-    let mut lines = Vec::new();
+    let mut said = Vec::new();
     // What has waited longest is what one wonders about.
     let mut waiting: Vec<(&Row, Duration, &str, Option<Duration>)> = state
         .progress
@@ -138,18 +141,22 @@ fn now(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
         let elapsed = clock(state.now.saturating_sub(since));
         let times = budget.map_or_else(|| elapsed.clone(), |budget| format!("{elapsed} of at most {}", clock(budget)));
         let text = format!("{} {} ({times}): {reason}", row.title.kind, row.title.name);
-        lines.extend(wrap(&text, room).into_iter().map(|line| Line::raw(format!(" {line}"))));
+        said.extend(wrap(&text, room));
     }
+    let said = text::first(said, usize::from(inner.height), room, theme);
+    let mut lines: Vec<Line> = said.into_iter().map(|line| Line::raw(format!(" {line}"))).collect();
     if let Some(address) = state.progress.trial.address.as_ref().filter(|_| lines.is_empty()) {
         lines.push(Line::raw(format!(" {}", fit(&format!("Trying {address} as a stranger"), room, theme))));
     }
     if lines.is_empty() {
+        if matches!(state.pace, Pace::Paused(_)) {
+            lines.push(Line::styled(" Nothing is being written, and nothing is waited for: p goes on.", theme.faint));
+        }
         let kinds = state.progress.running().map(|row| row.title.kind.clone()).collect::<Vec<_>>().join(", ");
         if !kinds.is_empty() {
             lines.push(Line::styled(format!(" {}", fit(&format!("Writing {kinds}"), room, theme)), theme.faint));
         }
     }
-    lines.truncate(usize::from(inner.height));
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
@@ -160,8 +167,10 @@ fn ended(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let room = usize::from(inner.width).saturating_sub(2);
     let mut lines = Vec::new();
     let address = state.progress.finish.as_ref().and_then(|finish| finish.address.as_ref());
-    let all_failed = state.progress.rows.iter().any(|row| matches!(row.status, Status::Failed(_)));
-    if let Some(address) = address.filter(|_| !all_failed && state.progress.rows.iter().all(Row::is_settled)) {
+    // Nobody is invited through a door that stands open, or to what is not there.
+    let is_settled_well = |row: &Row| row.is_settled() && !matches!(row.status, Status::Failed(_));
+    let may_be_tried = !state.progress.trial.is_open() && state.progress.rows.iter().all(is_settled_well);
+    if let Some(address) = address.filter(|_| may_be_tried) {
         lines.push(Line::from(vec![Span::raw(" Try it   "), Span::styled(address.clone(), theme.accent)]));
         lines.push(Line::default());
     }

@@ -105,7 +105,7 @@ fn counts_text(counts: &Counts, theme: &Theme) -> String {
 fn counts_in_signs(counts: &Counts, theme: &Theme) -> String {
     let parts: Vec<String> =
         counts.by_action().map(|(count, action)| format!("{}{count}", sign(action, theme).0)).collect();
-    parts.join("  ")
+    parts.join(" ")
 }
 
 fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
@@ -120,7 +120,7 @@ fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
     // A column of air on both sides.
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let (room, height) = (usize::from(inner.width), usize::from(inner.height));
-    let all = match review.pane() {
+    let mut all = match review.pane() {
         Pane::Yaml => item.document.lines().count(),
         Pane::Diff => item.summary.diff.lines().count(),
         Pane::Why => 0,
@@ -141,6 +141,7 @@ fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
         }
         Pane::Why => {
             lines = why(item, theme, room);
+            all = lines.len();
             lines.drain(..review.scroll.min(lines.len().saturating_sub(height)));
         }
     }
@@ -152,7 +153,7 @@ fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
     let widths: Vec<usize> = lines.iter().map(Line::width).collect();
     frame.render_widget(Paragraph::new(lines).scroll((0, sideways)), inner);
     mark_what_is_cut(&widths, review.sideways, theme, frame, inner);
-    scrollbar(theme, frame, area, all, review.scroll, height);
+    scrollbar(theme, frame, area, all, review.scroll.min(all.saturating_sub(1)), height);
 }
 
 /// Where a line goes on beyond the left or the right, the air beside it says so.
@@ -199,7 +200,13 @@ fn tabs(pane: Pane, theme: &Theme) -> Line<'static> {
 
 fn why(item: &Item, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let summary = &item.summary;
-    let mut lines: Vec<Line> = wrap(&summary.why, room).into_iter().map(Line::raw).collect();
+    let mut lines = Vec::new();
+    if let Some(problem) = &summary.problem {
+        lines.push(Line::styled(fit("In the way", room, theme), theme.bad));
+        lines.extend(problem_lines(problem, theme, room, ""));
+        lines.push(Line::default());
+    }
+    lines.extend(wrap(&summary.why, room).into_iter().map(Line::raw));
     lines.push(Line::default());
     let when = format!("{} {}", what_happens(summary.action), when(summary.wave));
     let when = if matches!(summary.action, Action::Keep | Action::HandOver | Action::Blocked) {
@@ -211,11 +218,6 @@ fn why(item: &Item, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     for warning in &summary.warnings {
         lines.push(Line::default());
         lines.extend(wrap(&format!("Warning: {warning}"), room).into_iter().map(|line| Line::styled(line, theme.care)));
-    }
-    if let Some(problem) = &summary.problem {
-        lines.push(Line::default());
-        lines.push(Line::styled(fit("In the way", room, theme), theme.bad));
-        lines.extend(problem_lines(problem, theme, room, ""));
     }
     lines
 }

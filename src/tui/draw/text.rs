@@ -68,11 +68,24 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// The first `at_most` of lines of `room` columns; where there are more of them, the last one says so.
+pub(super) fn first(mut lines: Vec<String>, at_most: usize, room: usize, theme: &Theme) -> Vec<String> {
+    if lines.len() > at_most {
+        lines.truncate(at_most);
+        if let Some(last) = lines.last_mut() {
+            let kept = start(last, room.saturating_sub(1)).len();
+            last.truncate(kept);
+            last.push_str(theme.glyphs.ellipsis);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
         super::super::theme::{Abilities, Theme},
-        column, fit, width, wrap,
+        column, first, fit, width, wrap,
     };
 
     #[test]
@@ -84,6 +97,15 @@ mod tests {
         assert_eq!(width(&column("日本語", 4, &theme)), 4);
         assert_eq!(fit("a\nb\u{1b}", 9, &theme), "a b ");
         assert_eq!(fit("abc", 0, &theme), "");
+    }
+
+    #[test]
+    fn given_more_lines_than_there_is_room_for_then_the_last_one_says_that_it_goes_on() {
+        let theme = Theme::of(Abilities { colours: None, unicode: true, mouse: true });
+        assert_eq!(first(wrap("one two six", 7), 2, 7, &theme), ["one two", "six"]);
+        assert_eq!(first(wrap("one two six", 7), 1, 7, &theme), ["one tw…"]);
+        assert_eq!(first(wrap("one two six", 8), 1, 8, &theme), ["one two…"]);
+        assert_eq!(first(wrap("one", 7), 0, 7, &theme), [""; 0]);
     }
 
     #[test]

@@ -61,9 +61,14 @@ impl Log {
 
     /// The lines that fit into `height`.
     pub fn window(&self, height: usize) -> &[String] {
-        let from_end = self.from_end.min(self.lines.len().saturating_sub(height));
-        let end = self.lines.len() - from_end;
-        self.lines.get(end.saturating_sub(height)..end).unwrap_or_default()
+        let first = self.first_in_sight(height);
+        let end = self.lines.len().min(first.saturating_add(height));
+        self.lines.get(first..end).unwrap_or_default()
+    }
+
+    /// The first of them.
+    pub fn first_in_sight(&self, height: usize) -> usize {
+        self.lines.len().saturating_sub(height).saturating_sub(self.from_end)
     }
 
     /// How many lines there are.
@@ -90,9 +95,12 @@ impl Log {
     }
 }
 
+/// A line that belongs to the one before stands so far in at most.
+const INDENT: usize = 4;
+
 /// Columns that were made for a wide page stand closer.
 fn closed_up(line: &str) -> String {
-    let indent = line.len() - line.trim_start().len();
+    let indent = (line.len() - line.trim_start().len()).min(INDENT);
     let words: Vec<&str> = line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
     format!("{}{}", " ".repeat(indent), words.join("  "))
 }

@@ -97,11 +97,11 @@ fn made(asking: &Asking, theme: &Theme, room: usize, in_full: bool) -> Vec<Line<
         let kind = width(made.kind) + 3;
         if in_full && kind + 1 + width(&full) > room {
             lines.push(Line::from(vec![Span::styled(" + ", theme.good), Span::raw(made.kind)]));
-            lines.extend(
-                wrap(&full, room.saturating_sub(3))
-                    .into_iter()
-                    .map(|line| Line::styled(format!("   {line}"), theme.faint)),
-            );
+            // Where both have no room in a line, they stand below each other.
+            let room = room.saturating_sub(3);
+            let parts = if width(&full) > room { vec![place, made.name] } else { vec![full] };
+            let place = parts.iter().flat_map(|part| wrap(part, room));
+            lines.extend(place.map(|line| Line::styled(format!("   {line}"), theme.faint)));
         } else {
             let name = if in_full { full } else { made.name };
             let name = fit(&name, room.saturating_sub(kind + 1), theme);

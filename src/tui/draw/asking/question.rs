@@ -1,8 +1,10 @@
 //! The open question: its prompt, what can be chosen or what is typed, and what is wrong with it.
 
 use super::super::{
-    boxed, heading, spinner,
-    text::{column, fit, width, wrap},
+    boxed, heading,
+    review::scrollbar,
+    spinner,
+    text::{column, first, fit, width, wrap},
 };
 use crate::{
     answers::names::Unusable,
@@ -25,7 +27,7 @@ pub(super) fn draw(state: &State, asking: &Asking, theme: &Theme, frame: &mut Fr
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let Some(question) = asking.question() else { return answers(asking, theme, frame, inner) };
+    let Some(question) = asking.question() else { return answers(asking, theme, frame, area, inner) };
     let room = usize::from(inner.width);
     let mut lines: Vec<Line> =
         wrap(question.prompt, room).into_iter().map(|line| Line::styled(line, theme.strong)).collect();
@@ -55,8 +57,8 @@ fn looking(state: &State, asking: &Asking, theme: &Theme, room: usize) -> Vec<Li
         ])];
     }
     let Some(reason) = asking.wizard().trouble() else { return Vec::new() };
-    let mut lines = wrap(&format!("{} What there is could not be found out: {reason}", theme.glyphs.failed), room);
-    lines.truncate(5);
+    let said = format!("{} What there is could not be found out: {reason}", theme.glyphs.failed);
+    let lines = first(wrap(&said, room), 5, room, theme);
     lines.into_iter().map(|line| Line::styled(line, theme.bad)).collect()
 }
 
@@ -121,7 +123,9 @@ fn choice(choosing: &Choosing, question: &Question, theme: &Theme, frame: &mut F
     let refused = choosing.refused.as_ref().map(|reason| wrap(&told(reason, theme, room), room));
     let below = if is_writing { 7 } else { refused.as_ref().map_or(0, |lines| lines.len() + 1) };
     let height = usize::from(area.height).saturating_sub(below);
-    let mut lines = window(choosing, question, theme, room, height);
+    // In a narrow window the room below is for what the question is for.
+    let generous = frame.area().width >= WIDE;
+    let mut lines = window(choosing, question, theme, room, (height, generous));
     if let Some(refused) = refused {
         lines.push(Line::default());
         lines.extend(refused.into_iter().map(|line| Line::styled(line, theme.bad)));
@@ -137,10 +141,23 @@ fn choice(choosing: &Choosing, question: &Question, theme: &Theme, frame: &mut F
     }
 }
 
-/// As many rows as `height` lines hold, the chosen one among them.
-fn window(choosing: &Choosing, question: &Question, theme: &Theme, room: usize, height: usize) -> Vec<Line<'static>> {
+/// As many rows as `height` lines hold, the chosen one among them. All of a long reason is told of the chosen one, and of all of them
+/// where that has room and is wanted.
+fn window(
+    choosing: &Choosing,
+    question: &Question,
+    theme: &Theme,
+    room: usize,
+    (height, generous): (usize, bool),
+) -> Vec<Line<'static>> {
     let chosen = choosing.row();
-    let row = |index: usize| row(choosing, question, index, theme, room);
+    let row_of = |index: usize, said: usize| row(choosing, question, index, theme, room, said);
+    let all_said = (0..choosing.rows()).scan(0, |used, index| {
+        *used += row_of(index, MOST_SAID).len();
+        (*used <= height).then_some(())
+    });
+    let has_room = generous && all_said.count() == choosing.rows();
+    let row = |index: usize| row_of(index, if has_room || index == chosen { MOST_SAID } else { 2 });
     let mut lines = row(chosen);
     let (mut before, mut after) = (chosen, chosen + 1);
     let mut above: Vec<Vec<Line>> = Vec::new();
@@ -188,10 +205,26 @@ fn more(count: usize, side: &str, theme: &Theme) -> Line<'static> {
     Line::styled(format!("  {} {count} more {side}", theme.glyphs.ellipsis), theme.faint)
 }
 
-fn row(choosing: &Choosing, question: &Question, index: usize, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+/// In how many lines at most something is said of a choice.
+const MOST_SAID: usize = 6;
+
+fn row(
+    choosing: &Choosing,
+    question: &Question,
+    index: usize,
+    theme: &Theme,
+    room: usize,
+    said: usize,
+) -> Vec<Line<'static>> {
     let is_chosen = index == choosing.row();
     match choosing.choices.get(index) {
-        Some(choice) => choice_row(choosing, question, choice, is_chosen, theme, room),
+        Some(choice) => {
+            let (line, rest) = choice_row(choosing, question, choice, is_chosen, theme, room);
+            let said_style = if choice.unusable.is_some() { theme.bad } else { theme.faint };
+            let said = first(rest, said, room.saturating_sub(4), theme);
+            let said = said.into_iter().map(|line| Line::styled(format!("    {line}"), said_style));
+            std::iter::once(line).chain(said).collect()
+        }
         None => vec![other_row(choosing, is_chosen, theme, room)],
     }
 }
@@ -200,6 +233,7 @@ fn pointer(is_chosen: bool, theme: &Theme) -> String {
     format!("{} ", if is_chosen { theme.glyphs.chosen } else { " " })
 }
 
+/// A choice, and what is said of it where that has no room beside.
 fn choice_row(
     choosing: &Choosing,
     question: &Question,
@@ -207,7 +241,7 @@ fn choice_row(
     is_chosen: bool,
     theme: &Theme,
     room: usize,
-) -> Vec<Line<'static>> {
+) -> (Line<'static>, Vec<String>) {
     let labels = choosing.choices.iter().take(50).map(|choice| width(label(question, choice)));
     let label_room = labels.max().unwrap_or_default().min(room * 6 / 10);
     let name = label(question, choice);
@@ -223,20 +257,15 @@ fn choice_row(
     };
     let said_style = if choice.unusable.is_some() { theme.bad } else { theme.faint };
     let beside = room.saturating_sub(label_room + 4);
-    let mut first = vec![Span::styled(pointer(is_chosen, theme), theme.accent)];
+    let mut line = vec![Span::styled(pointer(is_chosen, theme), theme.accent)];
     if width(&said) <= beside && width(name) <= label_room {
-        first.push(Span::styled(fit(name, label_room, theme), style));
-        first.push(Span::raw(" ".repeat(label_room.saturating_sub(width(name)) + 2)));
-        first.push(Span::styled(said, said_style));
-        return vec![Line::from(first)];
+        line.push(Span::styled(fit(name, label_room, theme), style));
+        line.push(Span::raw(" ".repeat(label_room.saturating_sub(width(name)) + 2)));
+        line.push(Span::styled(said, said_style));
+        return (Line::from(line), Vec::new());
     }
-    first.push(Span::styled(fit(name, room.saturating_sub(2), theme), style));
-    let mut lines = vec![Line::from(first)];
-    let mut rest = wrap(&said, room.saturating_sub(4));
-    // All of a long reason is told of the one that is looked at.
-    rest.truncate(if is_chosen { 6 } else { 2 });
-    lines.extend(rest.into_iter().map(|line| Line::styled(format!("    {line}"), said_style)));
-    lines
+    line.push(Span::styled(fit(name, room.saturating_sub(2), theme), style));
+    (Line::from(line), wrap(&said, room.saturating_sub(4)))
 }
 
 fn other_row(choosing: &Choosing, is_chosen: bool, theme: &Theme, room: usize) -> Line<'static> {
@@ -248,7 +277,7 @@ fn other_row(choosing: &Choosing, is_chosen: bool, theme: &Theme, room: usize) -
 }
 
 /// All answers, step by step.
-fn answers(asking: &Asking, theme: &Theme, frame: &mut Frame, area: Rect) {
+fn answers(asking: &Asking, theme: &Theme, frame: &mut Frame, boxed: Rect, area: Rect) {
     let room = usize::from(area.width);
     let mut lines = Vec::new();
     if let Some(note) = &asking.note {
@@ -284,7 +313,9 @@ fn answers(asking: &Asking, theme: &Theme, frame: &mut Frame, area: Rect) {
         lines.push(Line::default());
     }
     let height = usize::from(area.height);
-    let first = asking.scroll.min(lines.len().saturating_sub(height));
+    let all = lines.len();
+    let first = asking.scroll.min(all.saturating_sub(height));
     let shown: Vec<Line> = lines.into_iter().skip(first).take(height).collect();
     frame.render_widget(Paragraph::new(shown), area);
+    scrollbar(theme, frame, boxed, all, first, height);
 }
