@@ -11,4 +11,5 @@ mod kept;
 mod kubectl;
 mod mesh;
 mod parts;
+mod road;
 mod served;

@@ -33,6 +33,11 @@ impl Program {
         Self { path, name: name.to_owned(), version: version.to_owned() }
     }
 
+    /// This version, started by another program.
+    pub(crate) fn run_by(&self, starter: PathBuf) -> Self {
+        Self { path: starter, ..self.clone() }
+    }
+
     /// What the tests call it.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -180,6 +185,14 @@ impl<'a> Gatewright<'a> {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
         let arguments = [arguments, &["--answers", EXAMPLE]].concat();
         run(Path::new(env!("CARGO_BIN_EXE_gatewright")), self.home.path(), self.ground, &arguments, "").await
+    }
+
+    /// Sets up what these answers say, and demands that it ends well.
+    pub(crate) async fn set_up_with(&self, answers: &Path) {
+        let arguments = ["setup", "--yes", "--answers", answers.to_str().unwrap()];
+        let program = Path::new(env!("CARGO_BIN_EXE_gatewright"));
+        let said = run(program, self.home.path(), self.ground, &arguments, "").await;
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     }
 
     /// Sets the example up and demands that it ends well; returns how many requests wrote something.

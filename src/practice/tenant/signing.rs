@@ -1,9 +1,14 @@
 //! The tenant's signing keys, and the tokens made and checked with them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+/// The bytes of a SHA-1 fingerprint.
+const SHA1_LENGTH: usize = 20;
 
 /// The keys a tenant signs with: the first signs, all of them are published.
 #[derive(Clone)]
@@ -50,10 +55,18 @@ impl SigningKey {
     fn read(pem: String) -> Result<Self, SigningError> {
         let private = EncodingKey::from_rsa_pem(pem.as_bytes())?;
         let mut public = Jwk::from_encoding_key(&private, Algorithm::RS256)?;
-        let id = public.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256)?;
+        let id = key_id(&public.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256)?);
         public.common.key_id = Some(id.clone());
         Ok(Self { pem, id, private, public })
     }
+}
+
+/// Entra names a key by its certificate's SHA-1 fingerprint and gives it as `x5t` too; a practice key has no certificate, and a name as
+/// long: who reads a key set may refuse all of it for an `x5t` of another length (oauth2-proxy does).
+fn key_id(thumbprint: &str) -> String {
+    let mut bytes = URL_SAFE_NO_PAD.decode(thumbprint).unwrap_or_default();
+    bytes.truncate(SHA1_LENGTH);
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl SigningKeys {
@@ -123,6 +136,14 @@ pub(super) mod tests {
     pub(in crate::practice::tenant) fn shared_keys() -> SigningKeys {
         static KEYS: OnceLock<SigningKeys> = OnceLock::new();
         KEYS.get_or_init(|| SigningKeys::generate().unwrap()).clone()
+    }
+
+    #[test]
+    fn given_a_published_key_then_its_fingerprint_is_as_long_as_a_certificates() {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        let published = shared_keys().published(None);
+        let fingerprint = published["keys"][0]["x5t"].as_str().unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.decode(fingerprint).unwrap().len(), 20, "{fingerprint}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod locks;
 mod routes;
-mod world;
+pub(crate) mod world;
 
 use crate::api_server::ApiServer;
 use crate::kept::{Running, free_ports, kept};
@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
-const ISTIO_NAMESPACE: &str = "istio-system";
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const ISTIO_NAMESPACE: &str = "istio-system";
 
 /// An istiod that reads the API server. It goes before the folder it runs in.
 struct ControlPlane {
@@ -31,7 +31,7 @@ struct ControlPlane {
 
 impl ControlPlane {
     /// Starts one, if its part is there.
-    async fn start(server: &ApiServer) -> Option<Self> {
+    async fn start(server: &ApiServer, trusted: Option<&Path>) -> Option<Self> {
         let istiod = kept("istiod-newest")?;
         let folder = tempfile::tempdir().unwrap();
         let ports: [u16; 5] = free_ports();
@@ -60,6 +60,8 @@ impl ControlPlane {
             ("PILOT_ENABLE_ALPN_FILTER", "false"),
             ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
         ];
+        let trusted = trusted.map(|path| ("SSL_CERT_FILE", path.to_str().unwrap()));
+        let environment: Vec<(&str, &str)> = environment.into_iter().chain(trusted).collect();
         let mut istiod = Running::start_with(&istiod, folder.path(), &arguments, &environment);
         answers(&mut istiod, &format!("http://{http}/ready"), |_| true).await;
 
@@ -144,7 +146,7 @@ struct Pod<'a> {
 }
 
 /// A running Envoy.
-struct Proxy {
+pub(crate) struct Proxy {
     agent: Running,
     admin: u16,
 }
@@ -163,7 +165,7 @@ impl Proxy {
     }
 
     /// Waits until `wanted` says that it is as it should be; it says what is not yet.
-    async fn comes_to(&mut self, story: &str, wanted: impl Fn(&LiveConfiguration) -> Result<(), String>) {
+    pub(crate) async fn comes_to(&mut self, story: &str, wanted: impl Fn(&LiveConfiguration) -> Result<(), String>) {
         let begun = Instant::now();
         loop {
             let configuration = self.configuration().await;
@@ -180,7 +182,7 @@ impl Proxy {
 }
 
 /// Waits until this address answers well, with a text that is right.
-async fn answers(program: &mut Running, url: &str, mut is_right: impl FnMut(&str) -> bool) {
+pub(crate) async fn answers(program: &mut Running, url: &str, mut is_right: impl FnMut(&str) -> bool) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let begun = Instant::now();
     loop {

@@ -1,6 +1,6 @@
 //! What the gateway's Envoy makes of the routes, and what it shows when they go.
 
-use super::world::World;
+use super::world::Example;
 use crate::both_worlds::answers;
 use gatewright::cluster::LiveConfiguration;
 
@@ -8,7 +8,7 @@ const HOST: &str = "myapp.cluster.example.com";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_the_example_on_a_real_mesh_when_its_routes_go_then_the_gateways_own_configuration_has_none() {
-    let Some(mut world) = World::make(&answers()).await else { return };
+    let Some(Example { mut world, .. }) = Example::make(&answers()).await else { return };
     world.has_certificate().await;
     let mut gateway = world.gateway().await;
     let has_routes = |configuration: &LiveConfiguration| {

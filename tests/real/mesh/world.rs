@@ -6,85 +6,126 @@ use crate::both_worlds::{facts, pods_of};
 use crate::kept::free_ports;
 use gatewright::answers::Answers;
 use gatewright::blueprint::{Existing, Known, Locks, MeshProvider, PartBody, blueprint, locks};
-use gatewright::cluster::{Cluster, ObjectRef, mesh_config};
+use gatewright::cluster::{ObjectRef, mesh_config};
 use gatewright::facts::RegisteredFacts;
 use gatewright::practice::world;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
-/// Where the pods would be. Nothing listens there.
+/// Where the pods are said to be. Nothing listens there.
 const APPLICATION: &str = "127.0.0.11";
 const GATEWAY: &str = "127.0.0.77";
 
-/// Everything up to the pods of the application and the gateway.
-pub(super) struct World {
-    control_plane: ControlPlane,
-    pub(super) cluster: Cluster,
-    pub(super) objects: Vec<Value>,
-    pub(super) locks: Locks,
-    provider: Option<MeshProvider>,
+/// A real API server with the practice ground's world on it, as far as that can be here.
+pub(crate) struct Cluster {
     server: ApiServer,
+    pub(crate) client: gatewright::cluster::Cluster,
+    /// Where the gateway listens for HTTPS.
+    pub(crate) gateway_port: u16,
 }
 
-impl World {
-    /// Makes all of it, if the parts are there.
-    pub(super) async fn make(answers: &Answers) -> Option<Self> {
+impl Cluster {
+    /// Makes it, if the parts are there.
+    pub(crate) async fn make() -> Option<Self> {
         let server = ApiServer::start().await?;
         for part in ["istio-files-newest", "cert-manager-files"] {
             server.serve_resources_of(part).await;
         }
-        let before = world::healthy().unwrap().into_iter().map(fitting).collect::<Vec<_>>();
-        server.make(&before).await;
-        server.make(&pods_of(&before)).await;
+        let ports = free_ports();
+        let world: Vec<Value> = world::healthy().unwrap().into_iter().map(|object| fitting(object, ports)).collect();
+        server.make(&world).await;
+        server.make(&pods_of(&world)).await;
         server.make(&[role_of_the_gateway(), binding_of_the_gateway()]).await;
-        let cluster = server.connect().await;
+        let client = server.connect().await;
+        Some(Self { server, client, gateway_port: ports[2] })
+    }
 
-        let facts = facts(&cluster, answers).await;
+    /// Makes objects as somebody else than Gatewright.
+    pub(crate) async fn make_objects(&self, objects: &[Value]) {
+        self.server.make(objects).await;
+    }
+
+    /// Starts istiod on it, which trusts the authorities in that file besides its own; nothing, if its part is not there.
+    pub(crate) async fn with_istiod(self, objects: Vec<Value>, trusted: Option<&Path>) -> Option<World> {
+        let control_plane = ControlPlane::start(&self.server, trusted).await?;
+        Some(World { control_plane, objects, cluster: self })
+    }
+}
+
+/// All that, with istiod.
+pub(crate) struct World {
+    control_plane: ControlPlane,
+    objects: Vec<Value>,
+    pub(crate) cluster: Cluster,
+}
+
+/// The example as Gatewright's blueprint has it, on a real mesh.
+pub(super) struct Example {
+    pub(super) world: World,
+    pub(super) locks: Locks,
+    provider: MeshProvider,
+}
+
+impl Example {
+    /// Makes all of it, up to the application's pods, if the parts are there.
+    pub(super) async fn make(answers: &Answers) -> Option<Self> {
+        let cluster = Cluster::make().await?;
+        let facts = facts(&cluster.client, answers).await;
         let existing = existing();
         let parts = blueprint(answers, &facts, &existing).unwrap();
         let objects: Vec<Value> = parts.iter().filter_map(|part| Some(part.manifest()?.object.clone())).collect();
-        server.make(&objects).await;
+        cluster.make_objects(&objects).await;
         let mut pods = pods_of(&objects);
         for pod in &mut pods {
             pod["status"]["podIP"] = APPLICATION.into();
         }
-        server.make(&pods).await;
+        cluster.make_objects(&pods).await;
         let provider = parts.iter().find_map(|part| match &part.body {
             PartBody::MeshProvider(provider) => Some(provider.clone()),
             _ => None,
         });
-        let locks = locks(answers, &facts, &existing).unwrap();
-        let control_plane = ControlPlane::start(&server).await?;
-        let this = Self { control_plane, cluster, objects, locks, provider, server };
+        let this = Self {
+            world: cluster.with_istiod(objects, None).await?,
+            locks: locks(answers, &facts, &existing).unwrap(),
+            provider: provider.unwrap(),
+        };
         this.provider_is_known(true).await;
         Some(this)
     }
 
     /// Puts the hook's provider into the mesh configuration, or takes it out.
     pub(super) async fn provider_is_known(&self, known: bool) {
-        let Some(provider) = &self.provider else { return };
-        let place = ObjectRef::namespaced("v1", "ConfigMap", &provider.namespace, &provider.config_map);
-        let mut config_map = self.cluster.get(&place).await.unwrap().unwrap();
-        let text = config_map["data"][&provider.key].as_str().unwrap();
-        let text = if known {
-            mesh_config::insert_provider(text, &provider.entry).unwrap()
-        } else {
-            mesh_config::remove_provider(text, provider.entry["name"].as_str().unwrap()).unwrap()
+        let MeshProvider { namespace, config_map, key, entry } = &self.provider;
+        let change = |text: &str| {
+            let name = entry["name"].as_str().unwrap();
+            if known { mesh_config::insert_provider(text, entry) } else { mesh_config::remove_provider(text, name) }
         };
-        config_map["data"][&provider.key] = text.into();
-        self.cluster.update_guarded(&config_map).await.unwrap();
+        self.world.cluster.edit(namespace, config_map, key, |text| change(text).unwrap()).await;
     }
+}
 
+impl Cluster {
+    /// Changes a text in a ConfigMap.
+    pub(crate) async fn edit(&self, namespace: &str, name: &str, key: &str, change: impl Fn(&str) -> String) {
+        let place = ObjectRef::namespaced("v1", "ConfigMap", namespace, name);
+        let mut config_map = self.client.get(&place).await.unwrap().unwrap();
+        config_map["data"][key] = change(config_map["data"][key].as_str().unwrap()).into();
+        self.client.update_guarded(&config_map).await.unwrap();
+    }
+}
+
+impl World {
     /// The Envoy beside the application.
-    pub(super) async fn sidecar(&mut self) -> Proxy {
+    pub(crate) async fn sidecar(&mut self) -> Proxy {
         let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "myapp".to_owned())]);
         let (role, namespace) = ("sidecar", "myapp");
         let pod = Pod { role, name: "myapp-0", namespace, service_account: "myapp", address: APPLICATION, labels };
-        self.control_plane.proxy(&self.server, &pod).await
+        self.control_plane.proxy(&self.cluster.server, &pod).await
     }
 
     /// The Envoy of the ingress gateway.
-    pub(super) async fn gateway(&mut self) -> Proxy {
+    pub(crate) async fn gateway(&mut self) -> Proxy {
         let name = "istio-ingressgateway";
         let labels = [("app", name), ("istio", "ingressgateway")];
         let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -96,13 +137,13 @@ impl World {
             address: GATEWAY,
             labels,
         };
-        self.control_plane.proxy(&self.server, &pod).await
+        self.control_plane.proxy(&self.cluster.server, &pod).await
     }
 
     /// Puts the gateway's certificate where cert-manager would.
-    pub(super) async fn has_certificate(&self) {
+    pub(crate) async fn has_certificate(&self) {
         let certificate = self.objects.iter().find(|object| object["kind"] == "Certificate").unwrap();
-        let issued = self.server.authority().issue(&["*.cluster.example.com".to_owned()], 2).unwrap();
+        let issued = self.cluster.server.authority().issue(&["*.cluster.example.com".to_owned()], 2).unwrap();
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -110,23 +151,23 @@ impl World {
             "type": "kubernetes.io/tls",
             "stringData": {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem},
         });
-        self.server.make(&[secret]).await;
+        self.cluster.server.make(&[secret]).await;
     }
 
     /// The example's object of this kind and name.
-    pub(super) fn object(&self, kind: &str, name: &str) -> &Value {
+    pub(crate) fn object(&self, kind: &str, name: &str) -> &Value {
         let is_it = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
         self.objects.iter().find(is_it).unwrap_or_else(|| panic!("the example has no {kind} {name}"))
     }
 
     /// Takes an object away, as somebody with kubectl would.
-    pub(super) async fn delete(&self, kind: &str, name: &str) {
-        self.server.delete(self.object(kind, name)).await;
+    pub(crate) async fn delete(&self, kind: &str, name: &str) {
+        self.cluster.server.delete(self.object(kind, name)).await;
     }
 
     /// Puts it back as it was.
-    pub(super) async fn put_back(&self, kind: &str, name: &str) {
-        self.server.make(&[self.object(kind, name).clone()]).await;
+    pub(crate) async fn put_back(&self, kind: &str, name: &str) {
+        self.cluster.server.make(&[self.object(kind, name).clone()]).await;
     }
 }
 
@@ -142,14 +183,13 @@ fn existing() -> Existing {
 }
 
 /// The world as it can be here: an Envoy that is not Istio's own lacks the filter for metrics, and listens on this machine's ports.
-fn fitting(mut object: Value) -> Value {
+fn fitting(mut object: Value, ports: [u16; 3]) -> Value {
     let is = |kind: &str, name: &str| object["kind"] == kind && object["metadata"]["name"] == name;
     if is("ConfigMap", "istio") {
         let mesh = object["data"]["mesh"].as_str().unwrap();
         let mesh = mesh.replace("defaultProviders:\n  metrics:\n  - prometheus\n", "");
         object["data"]["mesh"] = mesh.into();
     } else if is("Service", "istio-ingressgateway") {
-        let ports: [u16; 3] = free_ports();
         for (port, free) in object["spec"]["ports"].as_array_mut().unwrap().iter_mut().zip(ports) {
             port["targetPort"] = free.into();
         }

@@ -1,0 +1,55 @@
+//! Who may come in, comes in.
+
+use super::client::Answer;
+use super::{HOST, Road};
+use http::StatusCode;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// Signs this person in on the way to `path`, and tells the cookies of the session.
+pub(super) async fn sign_in(road: &Road, person: &str, path: &str) -> String {
+    let first = road.get(path, &[("accept", "text/html")]).await;
+    assert_eq!(first.status, StatusCode::FOUND, "{first:#?}");
+    let mut authorize = Url::parse(first.location()).unwrap();
+    authorize.query_pairs_mut().append_pair("login_hint", person);
+    let signed_in = road.browser().get(authorize).send().await.unwrap();
+    let callback = signed_in.headers()["location"].to_str().unwrap().to_owned();
+    assert!(callback.starts_with(&format!("https://{HOST}/oauth2/callback?")), "{callback}");
+    let done = road.client.ask(HOST, &callback, &[("cookie", &first.cookies())]).await;
+    assert_eq!(done.status, StatusCode::FOUND, "{done:#?}\n{}", road.words_of_the_proxy());
+    assert!(done.location().ends_with(path), "{}", done.location());
+    done.cookies()
+}
+
+fn told(answer: &Answer, header: &str) -> Option<String> {
+    let prefix = format!("{header}: ");
+    answer.body.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_the_whole_road_when_people_and_programs_come_then_each_gets_where_they_may() {
+    let Some(mut road) = Road::open().await else { return };
+
+    let stranger = road.get("/reports?year=2026", &[("accept", "text/html")]).await;
+    assert_eq!(stranger.status, StatusCode::FOUND, "{stranger:#?}");
+    let location = Url::parse(stranger.location()).unwrap();
+    assert!(location.as_str().starts_with(road.ground.cloud().sign_in.as_str()), "{location}");
+    let query: BTreeMap<String, String> = location.query_pairs().into_owned().collect();
+    assert_eq!(query["redirect_uri"], format!("https://{HOST}/oauth2/callback"));
+    assert_eq!(query["client_id"], road.own_credentials().0);
+
+    let session = sign_in(&road, "alice@example.com", "/reports").await;
+    let inside = road.get("/reports", &[("cookie", &session)]).await;
+    assert!(inside.is_from_the_application(), "{inside:#?}");
+    assert!(inside.body.starts_with("/reports\n"), "{inside:#?}");
+    assert_eq!(told(&inside, "x-auth-request-email").as_deref(), Some("alice@example.com"), "{inside:#?}");
+
+    let program = road.with_token(&road.own_token().await).await;
+    assert!(program.is_from_the_application(), "{program:#?}\n{}", road.words_of_the_proxy());
+
+    let out = road.get("/oauth2/sign_out", &[("cookie", &session)]).await;
+    assert_eq!(out.status, StatusCode::FOUND, "{out:#?}");
+    let after = road.get("/reports", &[("cookie", &session)]).await;
+    assert!(!after.is_from_the_application(), "signed out, the old cookie is worth nothing: {after:#?}");
+    road.gateway.comes_to("the road is still there", super::is_guarded).await;
+}
