@@ -34,7 +34,7 @@ pub use object::{
     Existing, GrantResource, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart, SecretValue,
     Wave, ZoneRole,
 };
-pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY};
+pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY, CREDENTIALS_CHECKSUM, SESSIONS_CHECKSUM};
 
 use crate::{answers::Answers, facts::Facts};
 use context::Context;

@@ -26,6 +26,11 @@ pub const CLIENT_SECRET_KEY: &str = "client-secret";
 /// The key of the proxy's Secret that holds the cookie secret.
 pub const COOKIE_SECRET_KEY: &str = "cookie-secret";
 
+/// On the proxy's pods: a fingerprint of the client secret and the cookie secret, so that pods follow them.
+pub const CREDENTIALS_CHECKSUM: &str = "gatewright.dev/checksum-credentials";
+/// On the proxy's pods: a fingerprint of the session store's password.
+pub const SESSIONS_CHECKSUM: &str = "gatewright.dev/checksum-sessions";
+
 const CONFIG_FOLDER: &str = "/etc/oauth2-proxy";
 
 /// The user of the image since 7.3 (domain.md 3.1).
@@ -86,8 +91,8 @@ fn deployment(context: &Context<'_>) -> Part {
     // A pod reads its configuration and its secrets once; these have it replaced when they change (models.md B10).
     let annotations = BTreeMap::from([
         ("gatewright.dev/checksum-config".to_owned(), config_checksum.text()),
-        ("gatewright.dev/checksum-credentials".to_owned(), context.secret_fingerprint(&names.proxy)),
-        ("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(password_secret)),
+        (CREDENTIALS_CHECKSUM.to_owned(), context.secret_fingerprint(&names.proxy)),
+        (SESSIONS_CHECKSUM.to_owned(), context.secret_fingerprint(password_secret)),
         pods::start_after_sidecar(),
     ]);
     let pod = PodSpec {

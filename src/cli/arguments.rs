@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::{engine::Entrance, entra::Method};
+use crate::{answers::names::Lifetime, engine::Entrance, entra::Method};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -102,6 +102,20 @@ pub enum Command {
         /// The application, where its answers are recorded already; NAMESPACE/APP where there are several of the name
         app: Option<String>,
     },
+    /// Put a new secret in the place of one that is in use, without a request that fails
+    Rotate {
+        /// The application; NAMESPACE/APP where there are several of the name
+        app: Option<String>,
+        /// What to rotate [default: asked for on a terminal, else the client secret]
+        #[arg(long, value_enum, value_name = "WHAT")]
+        what: Option<Rotated>,
+        /// Do nothing unless it expires within this time, such as 30d; for a scheduler
+        #[arg(long, value_name = "TIME", conflicts_with = "undo")]
+        if_expiring: Option<Lifetime>,
+        /// Take back a rotation that was begun and has not come to its end
+        #[arg(long)]
+        undo: bool,
+    },
     /// Take an installation away: exactly what was made goes, and what was there before stays
     Teardown {
         /// The application; NAMESPACE/APP where there are several of the name
@@ -160,6 +174,15 @@ pub enum Keep {
     Namespace,
     /// The certificate and its Secret.
     Certificate,
+}
+
+/// What can be rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rotated {
+    /// The client secret by which the sign-in proxy proves itself to Entra; nobody notices.
+    ClientSecret,
+    /// The key that signs the cookies of sessions; signs everybody out.
+    CookieSecret,
 }
 
 /// How to write exported objects.

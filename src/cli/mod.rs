@@ -14,12 +14,13 @@ mod logging;
 #[cfg(feature = "practice")]
 mod practice;
 mod questions;
+mod rotate;
 mod screen;
 mod setup;
 mod status;
 mod teardown;
 
-pub use arguments::{Arguments, Command, ExportFormat, Global, Keep, PracticeCommand, Ui};
+pub use arguments::{Arguments, Command, ExportFormat, Global, Keep, PracticeCommand, Rotated, Ui};
 pub use exit::Exit;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
@@ -63,7 +64,9 @@ fn told_by_clap(error: &clap::Error) -> Exit {
 
 /// What is planned and named in the design, but not there yet, is refused by name and not ignored.
 fn not_built_yet(arguments: &Arguments) -> Option<String> {
-    if arguments.global.ui == Ui::Tui && !matches!(arguments.command, None | Some(Command::Setup { .. })) {
+    if arguments.global.ui == Ui::Tui
+        && !matches!(arguments.command, None | Some(Command::Setup { .. } | Command::Rotate { .. }))
+    {
         return Some(
             "--ui tui: only `setup` and `gatewright` alone have a full screen; use --ui plain or --ui json".to_owned(),
         );
@@ -88,6 +91,10 @@ async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
         Command::Export { directory, .. } => export::export(&global, screen, &directory).await,
         Command::Teardown { app, keep, delete_credentials_of_others } => {
             teardown::teardown(&global, screen, app.as_deref(), &keep, delete_credentials_of_others).await
+        }
+        Command::Rotate { app, what, if_expiring, undo } => {
+            let asked = rotate::Asked { app: app.as_deref(), what, if_expiring, undo };
+            rotate::rotate(&global, screen, asked).await
         }
         Command::Status => status::status(&global, screen).await,
         #[cfg(feature = "practice")]

@@ -141,6 +141,17 @@ impl Cluster {
         answer.map_err(|error| self.no_longer_served(error, &name.api_version, &name.kind))
     }
 
+    /// Merges `changes` into an object (RFC 7386) under the name of `manager`. A `metadata.resourceVersion` in them guards it:
+    /// [`Error::Stale`] when the object has changed since.
+    pub async fn merge(&self, object: &ObjectRef, changes: &Value, manager: &str) -> Result<Value, Error> {
+        let resource = self.resource(&object.api_version, &object.kind).await?;
+        let (path, attempt) = place(&resource, object, "patch");
+        let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+        let request = Request::new(path).patch(&object.name, &params, &Patch::Merge(changes));
+        let request = self.built(&attempt, request)?;
+        self.send(attempt, request).await
+    }
+
     /// Replaces an object that is not ours, such as the mesh's ConfigMap, if it still has the `resourceVersion` that `object`
     /// carries; [`Error::Stale`] when it has not.
     pub async fn update_guarded(&self, object: &Value) -> Result<Value, Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// What Entra may take at most: role assignments have been seen to need more than five minutes (domain.md 1.2).
 pub(super) const ENTRA: Duration = Duration::from_secs(10 * 60);
 /// A pod has to be scheduled, its image pulled and its probes answered.
-const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
+pub(super) const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
 /// An account at the ACME server is one request or two; cert-manager tries again when one fails.
 const ISSUER: Duration = Duration::from_secs(3 * 60);
 /// A DNS-01 challenge waits for the zone to be seen everywhere (domain.md 5.6).

@@ -111,7 +111,7 @@ async fn remove_orphans(run: &mut Run<'_>, session: &Session, in_use: &str) -> R
         run.plan.seen.registration.application = Some(now);
     }
     let application = registered(run)?;
-    for key_id in run.plan.seen.registration.orphans(Some(in_use)) {
+    for key_id in run.plan.seen.registration.abandoned(Some(in_use)) {
         session.remove_password(&application.id, &key_id).await?;
     }
     Ok(())

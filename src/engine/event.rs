@@ -1,6 +1,6 @@
 //! What happens, told as it happens: one stream that every face renders.
 
-use super::installations::Installation;
+use super::{installations::Installation, rotate::What};
 use crate::blueprint::{PartId, Wave};
 use serde::Serialize;
 use std::{
@@ -94,6 +94,28 @@ pub enum Event {
         steps: Vec<TeardownStep>,
         /// How many of each action.
         counts: Counts,
+    },
+    /// What a rotation would go through.
+    RotationPlanned {
+        /// The application.
+        application: String,
+        /// Its namespace.
+        namespace: String,
+        /// What is rotated.
+        what: What,
+        /// When what is in use expires, RFC 3339; nothing where it does not.
+        expires: Option<String>,
+        /// Whether it was begun by a run that did not end it.
+        goes_on: bool,
+        /// What people notice of it, in one sentence.
+        notice: String,
+        /// The states that are still to come, in order.
+        steps: Vec<RotationStep>,
+    },
+    /// What was done is taken back; what was in use before is put back.
+    Undoing {
+        /// Why, in one sentence.
+        reason: String,
     },
     /// Work on a part has begun.
     Started {
@@ -253,6 +275,20 @@ pub struct TeardownStep {
     /// What somebody else has to do, where it is known beforehand that we may not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<HandOver>,
+}
+
+/// A state that a rotation goes through.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationStep {
+    /// The part that its events are about.
+    pub part: PartId,
+    /// Its name for people.
+    pub title: Title,
+    /// What would be done; what is only looked at is kept.
+    pub action: Action,
+    /// Why, in one sentence.
+    pub why: String,
 }
 
 /// What becomes of a part when an installation is taken away.
@@ -453,6 +489,8 @@ pub enum Check {
     Callback,
     /// What a token that nobody issued gets.
     Token,
+    /// What a token gets that is meant for the application.
+    Bearer,
 }
 
 impl Check {
@@ -465,6 +503,7 @@ impl Check {
             Self::Door => "Door",
             Self::Callback => "Callback",
             Self::Token => "Token",
+            Self::Bearer => "Bearer",
         }
     }
 }

@@ -45,7 +45,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     let request = discover_request(answers);
     let cluster = target.cluster.discover(&request).await.map_err(|error| problem::discover(&error))?;
     let facts = Facts { cluster, tenant: target.session.tenant().clone() };
-    host_is_free(target, answers).await?;
+    let is_held = look_at_records(target, answers).await?;
     if let Some(at) = certificate_at(answers, &facts) {
         events.tell(Event::Looking { at });
     }
@@ -55,12 +55,14 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         secret_fingerprints: std::collections::BTreeMap::new(),
     };
     let parts = blueprint::blueprint(answers, &facts, &unknown).map_err(|reasons| problem::impossible(&reasons))?;
-    let (registration, stored, zone_role) = tokio::try_join!(
+    let (mut registration, stored, zone_role) = tokio::try_join!(
         registration::read(target, &parts),
         read_secrets(target, answers, &parts),
         zone_role::look(target, &parts)
     )?;
     let StoredSecrets { vault, client_secret_at } = stored;
+    registration.rotation =
+        registration::Rotation { is_held, previous: vault.previous_key_id(&client_secret_at.0).map(str::to_owned) };
     let registered = registration.application().map_or(unknown.registered, |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
     });
@@ -115,23 +117,31 @@ fn redis_request(redis: &Redis, namespace: &str) -> RedisRequest {
     }
 }
 
-/// One host belongs to one installation: of two routes for it the gateway takes the older one, whatever the newer one says.
-async fn host_is_free(target: &Target, answers: &Answers) -> Result<(), Problem> {
+/// One host belongs to one installation: of two routes for it the gateway takes the older one, whatever the newer one says. Gives
+/// back whether a rotation holds the installation.
+async fn look_at_records(target: &Target, answers: &Answers) -> Result<bool, Problem> {
     let records = match target.cluster.installations().await {
         Ok(records) => records,
         Err(Error::Forbidden(right)) => {
             tracing::info!(%right, "whether another installation has the host cannot be seen");
-            return Ok(());
+            return Ok(false);
         }
         Err(error) => return Err(problem::cluster("look at what is installed", &error)),
     };
     let ours = &answers.application;
+    let own_name = blueprint::record_name(ours.name.as_str());
+    let is_own = |record: &&serde_json::Value| {
+        let text = |pointer: &str| record.pointer(pointer).and_then(serde_json::Value::as_str);
+        text("/metadata/name") == Some(&own_name) && text("/metadata/namespace") == Some(ours.namespace.as_str())
+    };
+    let is_held = records.iter().find(is_own).is_some_and(super::rotate::is_held);
     let other = records
         .iter()
         .filter_map(|record| file::parse(record.pointer("/data/answers.yaml")?.as_str()?, "the record").ok())
         .map(|recorded| recorded.application)
         .find(|other| other.host == ours.host && (&other.namespace, &other.name) != (&ours.namespace, &ours.name));
-    other.map_or(Ok(()), |other| Err(problem::host_is_taken(&ours.host.to_string(), &other.name, &other.namespace)))
+    other
+        .map_or(Ok(is_held), |other| Err(problem::host_is_taken(&ours.host.to_string(), &other.name, &other.namespace)))
 }
 
 struct StoredSecrets {

@@ -25,6 +25,7 @@ mod proof;
 mod registration;
 mod removal;
 mod rights;
+pub mod rotate;
 mod secrets;
 pub mod teardown;
 mod title;

@@ -43,6 +43,17 @@ pub(super) struct Live {
     pub(super) assignments: Vec<RoleAssignment>,
     /// What a person should know of the application that is about to be taken over.
     pub(super) takeover: Vec<String>,
+    /// What a rotation has left that was begun and not ended.
+    pub(super) rotation: Rotation,
+}
+
+/// What there is of a rotation that was begun and not ended. Its credentials are its own to remove.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rotation {
+    /// Whether a run holds the installation, or did when it was killed.
+    pub(super) is_held: bool,
+    /// The key id of the client secret that was in use before it.
+    pub(super) previous: Option<String>,
 }
 
 impl Live {
@@ -79,6 +90,18 @@ impl Live {
             .filter(|credential| in_use.is_none_or(|in_use| !credential.key_id.eq_ignore_ascii_case(in_use)))
             .map(|credential| credential.key_id.clone())
             .collect()
+    }
+
+    /// Those of the orphans that setup may remove: while a rotation goes on, a credential that no Secret names may be about to be
+    /// written into one.
+    pub(super) fn abandoned(&self, in_use: Option<&str>) -> Vec<String> {
+        if self.rotation.is_held {
+            return Vec::new();
+        }
+        let mut orphans = self.orphans(in_use);
+        let previous = self.rotation.previous.as_deref();
+        orphans.retain(|key_id| previous.is_none_or(|previous| !previous.eq_ignore_ascii_case(key_id)));
+        orphans
     }
 
     /// A credential that was in the application before us is others', whatever its name.
@@ -262,7 +285,7 @@ pub(super) fn compare(part: &RegistrationPart, seen: &Seen) -> (Action, String) 
         }
         RegistrationPart::ClientSecret { display_name, lifetime } => {
             let in_use = live.usable_client_secret(&seen.vault, &seen.client_secret_at);
-            let orphans = live.orphans(in_use.map(|(key_id, _)| key_id));
+            let orphans = live.abandoned(in_use.map(|(key_id, _)| key_id));
             let removed = lines(orphans.iter().map(|key_id| format!("-{display_name}, key {key_id}, used by nobody")));
             match (in_use, orphans.is_empty()) {
                 (Some(_), true) => (Action::Keep, String::new()),

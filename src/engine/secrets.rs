@@ -13,6 +13,14 @@ pub(super) const KEY_ID_ANNOTATION: &str = "gatewright.dev/client-secret-key-id"
 /// On the Secret that holds it: when the client secret expires, RFC 3339.
 pub(super) const EXPIRES_ANNOTATION: &str = "gatewright.dev/client-secret-expires";
 
+/// While a rotation goes on, the same two of the client secret that was in use before it.
+pub(super) const PREVIOUS_KEY_ID_ANNOTATION: &str = "gatewright.dev/previous-client-secret-key-id";
+/// See [`PREVIOUS_KEY_ID_ANNOTATION`].
+const PREVIOUS_EXPIRES_ANNOTATION: &str = "gatewright.dev/previous-client-secret-expires";
+/// While a rotation goes on, a value that was in use before it stands beside the new one, under the same key with this behind it.
+/// No pod reads it.
+const PREVIOUS: &str = "-previous";
+
 /// A client secret that Entra has just made.
 #[derive(Clone, Debug)]
 pub(super) struct NewClientSecret {
@@ -52,6 +60,8 @@ pub(super) enum FillError {
 struct Stored {
     values: BTreeMap<String, Secret>,
     annotations: BTreeMap<String, String>,
+    /// What was in use before a rotation that goes on, by the key of what is in use now.
+    previous: BTreeMap<String, Secret>,
 }
 
 /// The values of our Secrets, by name. All of an installation's Secrets are in the application's namespace.
@@ -60,6 +70,32 @@ pub(super) struct Vault {
     stored: BTreeMap<String, Stored>,
     /// The one value that pods of ours read from a Secret of somebody else's, by the Secret's name. It is never written.
     foreign: BTreeMap<String, Secret>,
+}
+
+const ANNOTATIONS_IN_USE: [&str; 2] = [KEY_ID_ANNOTATION, EXPIRES_ANNOTATION];
+const ANNOTATIONS_OF_PREVIOUS: [&str; 2] = [PREVIOUS_KEY_ID_ANNOTATION, PREVIOUS_EXPIRES_ANNOTATION];
+
+impl Stored {
+    /// Of the values in use alone: no pod follows those of before.
+    fn fingerprint(&self) -> Fingerprint {
+        let mut text = zeroize::Zeroizing::new(String::new());
+        for (key, value) in &self.values {
+            text.push_str(key);
+            text.push('\0');
+            text.push_str(value.expose());
+            text.push('\0');
+        }
+        Fingerprint::of(text.as_bytes())
+    }
+
+    fn rename_annotations(&mut self, from: [&str; 2], to: [&str; 2]) {
+        for (from, to) in from.into_iter().zip(to) {
+            match self.annotations.remove(from) {
+                Some(value) => self.annotations.insert(to.to_owned(), value),
+                None => self.annotations.remove(to),
+            };
+        }
+    }
 }
 
 impl Vault {
@@ -71,12 +107,22 @@ impl Vault {
             Some((key.clone(), Secret::new(String::from_utf8(bytes).ok()?)))
         });
         let annotations = live.pointer("/metadata/annotations").and_then(Value::as_object).into_iter().flatten();
-        let ours = |key: &str| key == KEY_ID_ANNOTATION || key == EXPIRES_ANNOTATION;
+        let ours = |key: &str| {
+            [KEY_ID_ANNOTATION, EXPIRES_ANNOTATION, PREVIOUS_KEY_ID_ANNOTATION, PREVIOUS_EXPIRES_ANNOTATION]
+                .contains(&key)
+        };
         let annotations = annotations
             .filter(|(key, _)| ours(key))
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect();
-        self.stored.insert(name.to_owned(), Stored { values: values.collect(), annotations });
+        let mut stored = Stored { annotations, ..Stored::default() };
+        for (key, value) in values {
+            match key.strip_suffix(PREVIOUS) {
+                Some(of) => stored.previous.insert(of.to_owned(), value),
+                None => stored.values.insert(key, value),
+            };
+        }
+        self.stored.insert(name.to_owned(), stored);
     }
 
     /// Takes in the value of one key of a Secret that is somebody else's, to notice when it changes.
@@ -102,6 +148,55 @@ impl Vault {
     /// The key id of the client secret that Secret `name` holds, whether it is any good or not.
     pub(super) fn key_id(&self, name: &str) -> Option<&str> {
         self.stored.get(name)?.annotations.get(KEY_ID_ANNOTATION).map(String::as_str)
+    }
+
+    /// The key id of the client secret that was in use before a rotation that goes on.
+    pub(super) fn previous_key_id(&self, name: &str) -> Option<&str> {
+        self.stored.get(name)?.annotations.get(PREVIOUS_KEY_ID_ANNOTATION).map(String::as_str)
+    }
+
+    /// Whether what was in use before a rotation still stands beside the value under `key`.
+    pub(super) fn has_previous(&self, name: &str, key: &str) -> bool {
+        self.stored.get(name).is_some_and(|stored| stored.previous.contains_key(key))
+    }
+
+    /// Puts a new client secret into use, with the one that was in use beside it.
+    pub(super) fn rotate_client_secret(&mut self, name: &str, key: &str, new: &NewClientSecret) {
+        let stored = self.stored.entry(name.to_owned()).or_default();
+        if let Some(old) = stored.values.get(key) {
+            stored.previous.insert(key.to_owned(), old.clone());
+            stored.rename_annotations(ANNOTATIONS_IN_USE, ANNOTATIONS_OF_PREVIOUS);
+        }
+        self.replace_client_secret(name, key, new);
+    }
+
+    /// Puts another value into use under `key`, with the one that was in use beside it.
+    pub(super) fn rotate(&mut self, name: &str, key: &str, new: Secret) {
+        let stored = self.stored.entry(name.to_owned()).or_default();
+        if let Some(old) = stored.values.insert(key.to_owned(), new) {
+            stored.previous.insert(key.to_owned(), old);
+        }
+    }
+
+    /// Puts what was in use before a rotation into use again; what took its place is forgotten. Whether there was anything.
+    pub(super) fn put_back(&mut self, name: &str, key: &str) -> bool {
+        let Some(stored) = self.stored.get_mut(name) else { return false };
+        let Some(old) = stored.previous.remove(key) else { return false };
+        stored.values.insert(key.to_owned(), old);
+        if stored.annotations.contains_key(PREVIOUS_KEY_ID_ANNOTATION) {
+            stored.rename_annotations(ANNOTATIONS_OF_PREVIOUS, ANNOTATIONS_IN_USE);
+        }
+        true
+    }
+
+    /// Forgets what was in use before a rotation.
+    pub(super) fn forget_previous(&mut self, name: &str, key: &str) {
+        if let Some(stored) = self.stored.get_mut(name) {
+            stored.previous.remove(key);
+            for annotation in ANNOTATIONS_OF_PREVIOUS {
+                stored.annotations.remove(annotation);
+            }
+        }
     }
 
     /// Forgets the client secret `at` a Secret's name and the key in it.
@@ -139,7 +234,8 @@ impl Vault {
         })
     }
 
-    fn holds(&self, name: &str, key: &str) -> bool {
+    /// Whether there is a value under `key` of Secret `name`.
+    pub(super) fn holds(&self, name: &str, key: &str) -> bool {
         self.stored.get(name).is_some_and(|stored| stored.values.contains_key(key))
     }
 
@@ -169,11 +265,11 @@ impl Vault {
             return object;
         }
         let Some(stored) = self.stored.get(name) else { return object };
-        let data: Map<String, Value> = manifest
-            .secrets
-            .keys()
-            .filter_map(|key| Some((key.clone(), STANDARD.encode(stored.values.get(key)?.expose()).into())))
-            .collect();
+        let encoded = |value: &Secret| Value::from(STANDARD.encode(value.expose()));
+        let keys = || manifest.secrets.keys();
+        let in_use = keys().filter_map(|key| Some((key.clone(), encoded(stored.values.get(key)?))));
+        let before = keys().filter_map(|key| Some((format!("{key}{PREVIOUS}"), encoded(stored.previous.get(key)?))));
+        let data: Map<String, Value> = in_use.chain(before).collect();
         if let Some(fields) = object.as_object_mut() {
             fields.insert("data".to_owned(), data.into());
             let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
@@ -217,19 +313,12 @@ impl Vault {
     }
 
     fn fingerprints_of_ours(&self) -> BTreeMap<String, Fingerprint> {
-        self.stored
-            .iter()
-            .map(|(name, stored)| {
-                let mut text = zeroize::Zeroizing::new(String::new());
-                for (key, value) in &stored.values {
-                    text.push_str(key);
-                    text.push('\0');
-                    text.push_str(value.expose());
-                    text.push('\0');
-                }
-                (name.clone(), Fingerprint::of(text.as_bytes()))
-            })
-            .collect()
+        self.stored.iter().map(|(name, stored)| (name.clone(), stored.fingerprint())).collect()
+    }
+
+    /// The fingerprint of the values in use of Secret `name`, which is ours.
+    pub(super) fn fingerprint_of_ours(&self, name: &str) -> Option<Fingerprint> {
+        self.stored.get(name).map(Stored::fingerprint)
     }
 }
 
@@ -280,6 +369,38 @@ mod tests {
         vault.replace_client_secret("proxy", "client-secret", &new);
         let filled = vault.fill(&manifest).unwrap();
         assert_eq!(filled["metadata"]["annotations"]["gatewright.dev/client-secret-key-id"], "1");
+    }
+
+    #[test]
+    fn given_a_rotation_that_goes_on_then_both_values_are_written_pods_follow_the_new_one_and_it_can_be_put_back() {
+        let manifest = manifest("proxy", "client-secret", SecretValue::ClientSecret);
+        let new = |value: &str, key_id: &str| NewClientSecret {
+            value: Secret::new(value),
+            key_id: key_id.to_owned(),
+            expires: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut vault = Vault::default();
+        vault.replace_client_secret("proxy", "client-secret", &new("old", "1"));
+        let before = (vault.fill(&manifest).unwrap(), vault.fingerprints());
+        vault.rotate_client_secret("proxy", "client-secret", &new("new", "2"));
+        let written = vault.fill(&manifest).unwrap();
+        assert_eq!(written["data"], json!({"client-secret": "bmV3", "client-secret-previous": "b2xk"}));
+        // What is read back from the cluster is the same.
+        let mut read = Vault::default();
+        read.remember(&written);
+        assert_eq!((read.key_id("proxy"), read.previous_key_id("proxy")), (Some("2"), Some("1")));
+        assert_eq!(read.fingerprints(), vault.fingerprints());
+        assert_ne!(read.fingerprints(), before.1);
+        let mut ended = read.clone();
+        ended.forget_previous("proxy", "client-secret");
+        assert_eq!(
+            ended.fingerprints(),
+            read.fingerprints(),
+            "no pod has to be replaced when the old one is forgotten"
+        );
+        assert_eq!(ended.fill(&manifest).unwrap()["data"], json!({"client-secret": "bmV3"}));
+        assert!(read.put_back("proxy", "client-secret") && !read.put_back("proxy", "client-secret"));
+        assert_eq!((read.fill(&manifest).unwrap(), read.fingerprints()), before);
     }
 
     #[test]

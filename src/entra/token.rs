@@ -83,6 +83,16 @@ const NOT_ASSIGNED: u32 = 501_051;
 impl Session {
     /// Asks for a token with `client_credentials`, once. `scope` is such as `api://CLIENT_ID/.default`.
     pub async fn client_credentials(&self, client_id: &str, secret: &Secret, scope: &str) -> Result<TokenProbe, Error> {
+        self.token_with(client_id, secret, scope).await.map(|(_, probe)| probe)
+    }
+
+    /// The same, with the token itself: for showing it to whom it is for.
+    pub async fn token_with(
+        &self,
+        client_id: &str,
+        secret: &Secret,
+        scope: &str,
+    ) -> Result<(Secret, TokenProbe), Error> {
         let doing = format!("getting a token for the client {client_id}");
         let url = self.token_endpoint();
         let form = [
@@ -105,6 +115,47 @@ impl Session {
         }
         read_token(&body)
             .ok_or_else(|| Error::Unreadable { doing, cause: "there is no readable token in it".to_owned() })
+    }
+
+    /// Asks for a token until `in_a_row` come back one after the other: Entra answers from many places, and one that knows a new
+    /// secret already says nothing of the next.
+    pub async fn wait_for_tokens_in_a_row(
+        &self,
+        client_id: &str,
+        secret: &Secret,
+        scope: &str,
+        in_a_row: u32,
+    ) -> Result<TokenProbe, Error> {
+        let began = Instant::now();
+        let patience = *self.patience();
+        let doing = format!("proving that the client {client_id} gets a token {in_a_row} times in a row");
+        let (mut came, mut failed) = (0, 0);
+        loop {
+            let waited = began.elapsed();
+            let pause = patience.pause(failed);
+            match self.unless_stopped(&doing, self.client_credentials(client_id, secret, scope)).await? {
+                Ok(probe) if came + 1 >= in_a_row => return Ok(probe),
+                Ok(_) => {
+                    came += 1;
+                    self.unless_stopped(&doing, tokio::time::sleep(patience.first_pause / 2)).await?;
+                    continue;
+                }
+                Err(Error::Refused { answer, .. }) if means_not_yet(&answer, false) => {
+                    let budget = patience.replication;
+                    if waited + pause > budget {
+                        return Err(Error::NotReplicated { doing, waited, answer });
+                    }
+                    self.observe(&WaitReason::Replicating { doing: doing.clone(), answer, waited, budget });
+                }
+                // A connection that is cut says nothing of the secret.
+                Err(Error::Unreachable { cause, .. }) if waited + pause < patience.outage => {
+                    self.observe(&WaitReason::Outage { doing: doing.clone(), cause, pause });
+                }
+                Err(error) => return Err(error),
+            }
+            (came, failed) = (0, failed.saturating_add(1));
+            self.unless_stopped(&doing, tokio::time::sleep(pause)).await?;
+        }
     }
 
     /// Asks for a token until one comes back and, where `role` is named, holds that role: only then is a new secret, and a new
@@ -160,12 +211,13 @@ fn role_missing(role: &str) -> Answer {
     }
 }
 
-/// Reads the claims. The signature is not checked: the token came over TLS from who made it, and nobody is let in by it.
-fn read_token(body: &[u8]) -> Option<TokenProbe> {
+/// Reads the claims. The signature is not checked: the token came over TLS from who made it, and we let nobody in by it.
+fn read_token(body: &[u8]) -> Option<(Secret, TokenProbe)> {
     let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
     let claims: Claims = claims_of(&answer.access_token)?;
     let expires = jiff::Timestamp::from_second(claims.exp).ok()?;
-    Some(TokenProbe { audience: claims.aud, issuer: claims.iss, roles: claims.roles, expires })
+    let probe = TokenProbe { audience: claims.aud, issuer: claims.iss, roles: claims.roles, expires };
+    Some((Secret::new(answer.access_token), probe))
 }
 
 /// The claims of a JWT, unchecked.

@@ -3,6 +3,7 @@
 mod installations;
 mod json;
 mod plain;
+mod rotating;
 mod taking_away;
 
 pub use installations::{

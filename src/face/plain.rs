@@ -34,12 +34,14 @@ pub struct Plain<W> {
     is_open: bool,
     /// Whether it is told of taking something away.
     takes_away: bool,
+    /// Whether it is told of a rotation, and whether that was taken back.
+    rotation: Option<bool>,
 }
 
 impl<W: Write> Plain<W> {
     /// A face that writes to `writer`, telling of plans in `style`, in as many `columns` as there are.
     pub fn new(writer: W, style: Style, columns: fn() -> Option<usize>) -> Self {
-        Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false, takes_away: false }
+        Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false, takes_away: false, rotation: None }
     }
 
     /// Repeats nothing: a waiting part is told of when it waits for something new.
@@ -73,6 +75,14 @@ impl<W: Write + Send> Face for Plain<W> {
             Event::TeardownPlanned { application, namespace, steps, counts } => {
                 self.takes_away = true;
                 teardown_text((namespace, application), steps, counts, columns)
+            }
+            Event::RotationPlanned { steps, .. } => {
+                self.rotation = Some(steps.iter().any(|step| step.part.0.ends_with("/put-back")));
+                super::rotating::rotation_text(&envelope.event, columns)
+            }
+            Event::Undoing { reason } => {
+                self.rotation = Some(true);
+                format!("\n{reason} What was in use before is put back:\n")
             }
             Event::Waiting { part, title, reason, elapsed_ms, budget_ms } => {
                 if !self.is_news(part, reason) {
@@ -110,6 +120,9 @@ impl<W: Write + Send> Face for Plain<W> {
             }
             Event::Finished { outcome, counts, elapsed_ms, .. } if self.takes_away => {
                 super::taking_away::finished_text(*outcome, counts, *elapsed_ms)
+            }
+            Event::Finished { outcome, counts, elapsed_ms, .. } if self.rotation.is_some() => {
+                super::rotating::finished_text(*outcome, counts, *elapsed_ms, self.rotation == Some(true))
             }
             Event::Finished { outcome, counts, address, elapsed_ms } => {
                 finished_text(*outcome, counts, address.as_deref(), *elapsed_ms)

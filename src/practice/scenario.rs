@@ -100,6 +100,9 @@ pub struct ImageTrouble {
     pub image: String,
     /// What becomes of the container.
     pub trouble: Trouble,
+    /// Only pods of this revision of their Deployment, and of later ones; the first is 1. Left out, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_revision: Option<u64>,
 }
 
 /// What becomes of a container.

@@ -73,17 +73,17 @@ fn given_a_client_secret_near_its_end_when_what_is_said_is_done_then_it_is_well_
     let world = World::healthy();
     let short = std::fs::read_to_string(EXAMPLE).unwrap().replace("secretLifetime: 180d", "secretLifetime: 5d");
     assert_eq!(set_up(&world, &short).code, Some(0));
-    let said = ["in 4 days", "/data/client-secret", "gatewright setup myapp/myapp"];
+    let said = ["in 4 days", "gatewright rotate myapp/myapp"];
     expect(&only(&world), "care", "clientSecret", &said);
     let ran = table(&world);
     assert!(ran.stdout.lines().nth(1).unwrap().starts_with("care "), "{}", ran.stdout);
     assert!(ran.stderr.contains("1 care; `gatewright` alone tells why"), "{}", ran.stderr);
 
-    // As the finding says.
-    let take_out = json!({"data": {"client-secret": null}});
+    // As the finding says, with answers that give it more time.
     let before = world.ground.cluster().get("", "Secret", Some("myapp"), SECRET).unwrap();
-    world.ground.cluster().patch("somebody", ("", "Secret"), Some("myapp"), SECRET, &take_out).unwrap();
     world.set_up();
+    let rotated = world.run(&["rotate", "--yes"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.stderr);
     let after = world.ground.cluster().get("", "Secret", Some("myapp"), SECRET).unwrap();
     assert_ne!(before["data"]["client-secret"], after["data"]["client-secret"]);
     assert_eq!(before["data"]["cookie-secret"], after["data"]["cookie-secret"], "nobody is signed out");

@@ -15,6 +15,8 @@ mod killed;
 mod knock;
 mod new_issuer;
 mod redis;
+mod rotate;
+mod rotate_killed;
 mod secrets;
 mod setup;
 mod sign_in;

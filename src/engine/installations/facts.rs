@@ -68,10 +68,10 @@ pub struct CertificateSeen {
 /// The client secret, as the annotations of its Secret tell of it; its value is never asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSecretSeen {
-    /// The Secret that holds it.
-    pub secret: String,
     /// Until when it is good; `None` when nothing says so.
     pub expires: Option<Timestamp>,
+    /// Whether the one before it still stands beside it: a rotation was begun and has not come to its end.
+    pub rotation_has_begun: bool,
 }
 
 /// The two locks and the road that they guard.

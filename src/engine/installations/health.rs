@@ -302,18 +302,23 @@ impl Judge {
             let reason = "Nothing says when the client secret expires.";
             return self.find(Level::Care, Concern::ClientSecret, reason, to_do);
         };
+        if secret.rotation_has_begun {
+            let name = &self.name;
+            let to_do = format!(
+                "Run `gatewright rotate {name}`, which goes on, or `gatewright rotate {name} --undo`, which takes it back."
+            );
+            let reason = "A rotation of the client secret was begun and has not come to its end: both are good.";
+            self.find(Level::Care, Concern::ClientSecret, reason, to_do);
+        }
         let days = days_until(expires, now);
         if expires <= now {
             let reason = format!("The client secret expired on {}: nobody can sign in anew.", day(expires));
             let to_do = format!("Run {}: a new one is made, proven and put in its place.", self.setup());
             self.find(Level::Broken, Concern::ClientSecret, reason, to_do);
         } else if days <= SECRET_CARE_DAYS {
-            let (namespace, name) = (&facts.namespace, &secret.secret);
-            let key = crate::blueprint::CLIENT_SECRET_KEY;
             let to_do = format!(
-                "Take the key out with `kubectl -n {namespace} patch secret {name} --type=json -p \
-                 '[{{\"op\":\"remove\",\"path\":\"/data/{key}\"}}]'`, and run {}: a new one is made, proven and put in its place.",
-                self.setup()
+                "Run `gatewright rotate {}`: a new one is made, proven and put in its place, and no request fails.",
+                self.name
             );
             let left = counted(days, "day");
             let reason =

@@ -18,7 +18,7 @@ use crate::{
     engine::{
         event::Problem,
         plan::{INSTALLATION_LABEL, INSTALLATION_NAMESPACE_LABEL},
-        secrets::{EXPIRES_ANNOTATION, KEY_ID_ANNOTATION},
+        secrets::{EXPIRES_ANNOTATION, KEY_ID_ANNOTATION, PREVIOUS_KEY_ID_ANNOTATION},
     },
     facts::{GatewaySummary, IstioVersion, ServedApis, TlsSecretFacts, Validity},
 };
@@ -286,8 +286,8 @@ impl Mine<'_> {
             let mut of_it = secrets.of_installation(&self.key);
             let secret = of_it.find(|secret| annotation(secret, KEY_ID_ANNOTATION).is_some())?;
             Some(ClientSecretSeen {
-                secret: text(secret, "/metadata/name").unwrap_or_default().to_owned(),
                 expires: annotation(secret, EXPIRES_ANNOTATION).and_then(|expires| expires.parse().ok()),
+                rotation_has_begun: annotation(secret, PREVIOUS_KEY_ID_ANNOTATION).is_some(),
             })
         });
         sight(found)

@@ -78,7 +78,7 @@ fn without_bookkeeping(fields: &Value) -> Value {
 }
 
 /// What of `object` the `fields` of a manager name (fieldsV1: `f:` a field, `k:` an item by its keys, `v:` an item by its value).
-fn project(fields: &Value, object: &Value) -> Option<Value> {
+pub(in crate::engine) fn project(fields: &Value, object: &Value) -> Option<Value> {
     let named = fields.as_object()?;
     if named.is_empty() {
         return Some(object.clone());

@@ -5,7 +5,7 @@
 //! and nothing that guards what they led to before they are proven gone (law 1).
 
 mod apply;
-mod changes;
+pub(super) mod changes;
 mod find;
 mod look;
 mod objects;

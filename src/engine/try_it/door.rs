@@ -1,9 +1,12 @@
 //! Knocking: what a stranger gets, held against what a stranger should get (domain.md, "Suggested live probe order").
 
 use super::wire::{self, Authority};
-use crate::engine::{
-    budget,
-    event::{Check, Finding, Verdict},
+use crate::{
+    engine::{
+        budget,
+        event::{Check, Finding, Verdict},
+    },
+    secret::Secret,
 };
 use reqwest::{Client, StatusCode, header::HeaderMap};
 use std::{
@@ -29,6 +32,8 @@ pub(super) struct Door {
     pub(super) authority: Option<Authority>,
     /// The command that takes the route away.
     pub(super) route: Option<String>,
+    /// A token that the application has to let in.
+    pub(super) token: Option<Secret>,
 }
 
 /// Where strangers are sent.
@@ -72,6 +77,7 @@ impl Door {
                 findings.push(finding);
                 findings.extend(self.callback(&client).await);
                 findings.extend(self.made_up_token(&client).await);
+                findings.extend(self.good_token(&client).await);
             }
         }
         findings
@@ -235,6 +241,21 @@ impl Door {
                 found: format!("a token that nobody issued does not get in ({})", reply.status),
                 remedy: None,
             },
+        })
+    }
+
+    async fn good_token(&self, client: &Client) -> Option<Finding> {
+        let reply = self.ask(client, "/", Some(self.token.as_ref()?.expose())).await.ok()?;
+        let finding =
+            |verdict, found: String, remedy: Option<String>| Finding { check: Check::Bearer, verdict, found, remedy };
+        Some(match meets(&reply, &self.expected) {
+            Met::Application => finding(Verdict::Ok, format!("a token of its own gets in ({})", reply.status), None),
+            Met::Nothing => return None,
+            _ => finding(
+                Verdict::Wrong,
+                format!("a token of its own does not get in ({})", reply.status),
+                Some("see that the sign-in proxy's pods are ready; then run `gatewright setup`".to_owned()),
+            ),
         })
     }
 

@@ -7,16 +7,21 @@ mod usage;
 mod wire;
 
 use super::{
+    Target,
     apply::Run,
     budget,
-    event::{Check, Event, Finding, Verdict},
+    event::{Check, Event, Events, Finding, Verdict},
 };
 use crate::{
+    answers::Answers,
     blueprint::{self, Known},
     cluster::ObjectRef,
+    facts::Facts,
+    secret::Secret,
 };
 use door::{Door, Expected};
 use std::{collections::BTreeSet, net::SocketAddr, str::FromStr};
+use tokio_util::sync::CancellationToken;
 
 /// The port that browsers use.
 const HTTPS: u16 = 443;
@@ -49,31 +54,60 @@ impl FromStr for Entrance {
     }
 }
 
+/// What is tried.
+pub(super) struct Trial<'a> {
+    /// Where.
+    pub(super) target: &'a Target,
+    pub(super) answers: &'a Answers,
+    pub(super) facts: &'a Facts,
+    /// The client id of the registration.
+    pub(super) client_id: String,
+    /// The command that takes the route away.
+    pub(super) route: Option<String>,
+    /// A token that the application has to let in.
+    pub(super) token: Option<Secret>,
+}
+
 /// Tries the application as a stranger, and tells what was found and how programs get in. Whether the door is open.
 pub(super) async fn after(run: &Run<'_>) -> bool {
     let (entrance, seen) = (run.target.entrance, &run.plan.seen);
     let Known::Now(registered) = &seen.existing.registered else { return false };
-    if entrance == Entrance::Nowhere {
-        return false;
-    }
-    let host = run.plan.answers.application.host.to_string();
-    run.events.tell(Event::Trying { address: format!("https://{host}/") });
-    let findings = run.cancel.run_until_cancelled(found(run, &host, &registered.client_id)).await;
-    let findings = findings.unwrap_or_default();
-    for finding in &findings {
-        run.events.tell(Event::Tried { finding: finding.clone() });
-    }
-    if let Some(usage) = usage::of(&run.plan.answers, &seen.facts, &registered.client_id, entrance) {
+    let trial = Trial {
+        target: run.target,
+        answers: &run.plan.answers,
+        facts: &seen.facts,
+        client_id: registered.client_id.clone(),
+        route: route(run),
+        token: None,
+    };
+    let findings = tell(&trial, &run.events, &run.cancel).await;
+    if entrance != Entrance::Nowhere
+        && let Some(usage) = usage::of(trial.answers, trial.facts, &trial.client_id, entrance)
+    {
         run.events.tell(Event::Usage { usage });
     }
     findings.iter().any(|finding| finding.verdict == Verdict::Open)
 }
 
-async fn found(run: &Run<'_>, host: &str, client_id: &str) -> Vec<Finding> {
-    let (mut findings, addresses) = match run.target.entrance {
+/// Tries the application as a stranger does, and with a token if there is one; tells what was found.
+pub(super) async fn tell(trial: &Trial<'_>, events: &Events, cancel: &CancellationToken) -> Vec<Finding> {
+    if trial.target.entrance == Entrance::Nowhere {
+        return Vec::new();
+    }
+    let host = trial.answers.application.host.to_string();
+    events.tell(Event::Trying { address: format!("https://{host}/") });
+    let findings = cancel.run_until_cancelled(found(trial, &host)).await.unwrap_or_default();
+    for finding in &findings {
+        events.tell(Event::Tried { finding: finding.clone() });
+    }
+    findings
+}
+
+async fn found(trial: &Trial<'_>, host: &str) -> Vec<Finding> {
+    let (mut findings, addresses) = match trial.target.entrance {
         Entrance::Nowhere => return Vec::new(),
         Entrance::At(address) => (Vec::new(), vec![address]),
-        Entrance::Service => leads_to_the_gateway(run, host).await,
+        Entrance::Service => leads_to_the_gateway(trial, host).await,
     };
     let Some(address) = addresses.first().copied() else { return findings };
     if let Err(cause) = wire::reach(address).await {
@@ -88,26 +122,27 @@ async fn found(run: &Run<'_>, host: &str, client_id: &str) -> Vec<Finding> {
         });
         return findings;
     }
-    let tenant = &run.plan.seen.facts.tenant;
+    let tenant = &trial.facts.tenant;
     let sign_in = tenant.cloud.sign_in.as_str().trim_end_matches('/');
     let door = Door {
         host: host.to_owned(),
         address,
         expected: Expected {
             authorize: format!("{sign_in}/{}/oauth2/v2.0/authorize", tenant.id),
-            client_id: client_id.to_owned(),
+            client_id: trial.client_id.clone(),
             redirect_uri: format!("https://{host}/oauth2/callback"),
         },
-        authority: authority(run).await,
-        route: route(run),
+        authority: authority(trial).await,
+        route: trial.route.clone(),
+        token: trial.token.clone(),
     };
     findings.extend(door.knock().await);
     findings
 }
 
 /// Whether the name leads to the gateway; and the gateway's own addresses, where it is knocked at whatever the name does.
-async fn leads_to_the_gateway(run: &Run<'_>, host: &str) -> (Vec<Finding>, Vec<SocketAddr>) {
-    let gateway = &run.plan.seen.facts.cluster.gateway;
+async fn leads_to_the_gateway(trial: &Trial<'_>, host: &str) -> (Vec<Finding>, Vec<SocketAddr>) {
+    let gateway = &trial.facts.cluster.gateway;
     let service = format!("{}/{}", gateway.namespace, gateway.service);
     let finding =
         |verdict, found: String, remedy: Option<String>| Finding { check: Check::Name, verdict, found, remedy };
@@ -156,14 +191,14 @@ fn listed(addresses: &BTreeSet<std::net::IpAddr>) -> String {
 }
 
 /// Who signed the certificate, as its Secret tells: for when this machine does not know them. Nothing of the key is looked at.
-async fn authority(run: &Run<'_>) -> Option<wire::Authority> {
-    let answers = &run.plan.answers;
+async fn authority(trial: &Trial<'_>) -> Option<wire::Authority> {
+    let answers = trial.answers;
     let issued = || blueprint::issued_secret_name(answers);
     let name = answers.certificate.existing_secret().map_or_else(issued, ToString::to_string);
-    let namespace = &run.plan.seen.facts.cluster.gateway.namespace;
+    let namespace = &trial.facts.cluster.gateway.namespace;
     let reference = ObjectRef::namespaced("v1", "Secret", namespace, &name);
     // Who may not read it has one thing less to say, and nothing else.
-    let secret = tokio::time::timeout(budget::TRY, run.target.cluster.get(&reference)).await.ok()?.ok()??;
+    let secret = tokio::time::timeout(budget::TRY, trial.target.cluster.get(&reference)).await.ok()?.ok()??;
     wire::Authority::of_secret(&secret, format!("{namespace}/{name}"))
 }
 

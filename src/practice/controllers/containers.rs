@@ -54,7 +54,11 @@ pub(super) async fn start(edge: &Edge, images: &[ImageTrouble], workload: &Workl
         );
         return Fate::Waiting { reason: "InvalidImageName", message };
     }
-    let trouble = images.iter().find(|trouble| matches(&trouble.image, image)).map(|trouble| &trouble.trouble);
+    let is_of = |revision: u64| super::deployments::revision_of(edge.live(), &workload.pod) >= Some(revision);
+    let trouble = images
+        .iter()
+        .find(|trouble| matches(&trouble.image, image) && trouble.from_revision.is_none_or(is_of))
+        .map(|trouble| &trouble.trouble);
     if let Some(Trouble::CannotBePulled(why)) = trouble {
         let message = format!("Back-off pulling image \"{image}\": ErrImagePull: {why}");
         return Fate::Waiting { reason: "ImagePullBackOff", message };

@@ -1,7 +1,7 @@
 //! Deployments: the ReplicaSets of their templates, and the rolling step from the old ones to the new one.
 
 use super::{Controllers, belongs_to, hash, injection, is_going, now, owned_by, random};
-use crate::practice::edge::objects::{items, map, name, namespace, number, text};
+use crate::practice::edge::objects::{Objects, items, map, name, namespace, number, text};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -270,6 +270,12 @@ impl Controllers {
 
 fn count(object: &Value, pointer: &str) -> Option<usize> {
     number(object.pointer(pointer)).and_then(|count| usize::try_from(count).ok())
+}
+
+/// The revision of its Deployment that a pod is of.
+pub(super) fn revision_of(live: &dyn Objects, pod: &Value) -> Option<u64> {
+    let owner = pod.pointer("/metadata/ownerReferences/0/name")?.as_str()?;
+    revision(&live.get("apps", "ReplicaSet", Some(namespace(pod)), owner)?)
 }
 
 fn revision(set: &Value) -> Option<u64> {

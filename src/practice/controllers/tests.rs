@@ -124,8 +124,16 @@ async fn given_a_changed_template_then_the_pods_are_replaced() {
 #[tokio::test]
 async fn given_images_in_trouble_then_pods_say_so_in_kubernetes_words() {
     let images = vec![
-        ImageTrouble { image: "*myapp:*".to_owned(), trouble: Trouble::CannotBePulled("not found".to_owned()) },
-        ImageTrouble { image: "*valkey*".to_owned(), trouble: Trouble::Crashes("Fatal error".to_owned()) },
+        ImageTrouble {
+            image: "*myapp:*".to_owned(),
+            trouble: Trouble::CannotBePulled("not found".to_owned()),
+            from_revision: None,
+        },
+        ImageTrouble {
+            image: "*valkey*".to_owned(),
+            trouble: Trouble::Crashes("Fatal error".to_owned()),
+            from_revision: None,
+        },
     ];
     let (cluster, _, mut controllers) = started(images).await;
     put(&cluster, &format!("{NAMESPACE}---{APP}"));

@@ -58,7 +58,7 @@ fn well() -> InstallationFacts {
 }
 
 fn secret(expires: Option<Timestamp>) -> Sight<ClientSecretSeen> {
-    Sight::Seen(ClientSecretSeen { secret: "myapp-oauth2-proxy".to_owned(), expires })
+    Sight::Seen(ClientSecretSeen { expires, rotation_has_begun: false })
 }
 
 fn judged(change: impl FnOnce(&mut InstallationFacts)) -> Vec<Finding> {
@@ -96,12 +96,15 @@ fn given_a_client_secret_then_its_end_decides() {
         of(Some(in_days(30))),
         Level::Care,
         Concern::ClientSecret,
-        &["in 30 days", "2026-12-26", "/data/client-secret"],
+        &["in 30 days", "2026-12-26", "`gatewright rotate myapp/myapp`"],
     );
-    finds(of(Some(in_days(1))), Level::Care, Concern::ClientSecret, &["in 1 day,", "`gatewright setup myapp/myapp`"]);
+    finds(of(Some(in_days(1))), Level::Care, Concern::ClientSecret, &["in 1 day,"]);
     finds(of(Some(at(NOW))), Level::Broken, Concern::ClientSecret, &["expired on 2026-11-26"]);
     finds(of(Some(in_days(-4))), Level::Broken, Concern::ClientSecret, &["expired on 2026-11-22", "a new one is made"]);
     finds(of(None), Level::Care, Concern::ClientSecret, &["Nothing says"]);
+    let begun = ClientSecretSeen { expires: Some(in_days(179)), rotation_has_begun: true };
+    let undo = "`gatewright rotate myapp/myapp --undo`";
+    finds(|facts| facts.client_secret = Sight::Seen(begun), Level::Care, Concern::ClientSecret, &["begun", undo]);
     finds(|facts| facts.client_secret = Sight::Absent, Level::Broken, Concern::ClientSecret, &["not there"]);
 }
 

@@ -1,0 +1,188 @@
+//! `rotate`: a new secret in the place of one that is in use.
+
+use super::{
+    Exit, Global,
+    answers::{NoAnswers, of_a_file},
+    arguments::Rotated,
+    connection::{Connection, NotOpened},
+    interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
+    screen::{Confirmation, Screen, asked, say},
+    setup::kind,
+};
+use crate::{
+    answers::names::Lifetime,
+    engine::{
+        event::{Counts, Event, Events, Outcome, ProblemKind},
+        rotate::{self, Choices, Decision, Seen, What},
+    },
+    face::Style,
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+/// What it is called where it is said what cannot go on.
+const ROTATE: &str = "rotate";
+
+/// What was asked for on the command line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) app: Option<&'a str>,
+    pub(super) what: Option<Rotated>,
+    pub(super) if_expiring: Option<Lifetime>,
+    pub(super) undo: bool,
+}
+
+impl From<Rotated> for What {
+    fn from(rotated: Rotated) -> Self {
+        match rotated {
+            Rotated::ClientSecret => Self::ClientSecret,
+            Rotated::CookieSecret => Self::CookieSecret,
+        }
+    }
+}
+
+/// Rotates a secret of an installation.
+pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) -> Exit {
+    let events = screen.events(Style::Brief);
+    if asked.if_expiring.is_some() && asked.what.is_some_and(|what| What::from(what) != What::ClientSecret) {
+        let text = "--if-expiring is for what expires; a cookie secret does not.\nLeave one of the two out.";
+        return screen.refusal(&events, ROTATE, text, ProblemKind::UnusableAnswers);
+    }
+    let cancel = cancelled_by_signals();
+    let looking = seen(global, screen, &events, asked.app);
+    let (connection, seen) = match unless_interrupted(&cancel, looking).await {
+        Ok(looked) => looked,
+        Err(exit) => return exit,
+    };
+    let exit = carry_out(screen, &events, &connection, &seen, asked, &cancel).await;
+    connection.close().await;
+    exit
+}
+
+async fn seen(global: &Global, screen: Screen, events: &Events, app: Option<&str>) -> Result<(Connection, Seen), Exit> {
+    // What is recorded is what is installed: a file may say something else by now, and only tells which installation is meant.
+    let of_file = of_a_file(global, app).ok().flatten().map(|answers| answers.application);
+    let of_file = of_file.map(|application| format!("{}/{}", application.namespace, application.name));
+    let opened = Connection::open_as_recorded(global, screen, events, of_file.as_deref().or(app)).await;
+    let (connection, answers) = opened.map_err(|error| match error {
+        NotOpened::Problem(problem) => screen.problem(events, ROTATE, problem),
+        NotOpened::NoAnswers(NoAnswers::None { recorded }) => {
+            let text = format!(
+                "There is nothing to rotate: {recorded}.\nName an installation: gatewright rotate NAMESPACE/APP."
+            );
+            screen.refusal(events, ROTATE, &text, ProblemKind::UnusableAnswers)
+        }
+        NotOpened::NoAnswers(error) => screen.refusal(events, ROTATE, &error.to_string(), kind(&error)),
+    })?;
+    match rotate::look(&connection.target, &answers, events).await {
+        Ok(seen) => Ok((connection, seen)),
+        Err(problem) => {
+            let exit = screen.problem(events, ROTATE, problem);
+            connection.close().await;
+            Err(exit)
+        }
+    }
+}
+
+async fn carry_out(
+    screen: Screen,
+    events: &Events,
+    connection: &Connection,
+    seen: &Seen,
+    asked: Asked<'_>,
+    cancel: &CancellationToken,
+) -> Exit {
+    let what = match (asked.what, seen.begun()) {
+        (Some(what), _) => What::from(what),
+        (None, Some(begun)) => begun,
+        (None, None) if screen.may_ask() && asked.if_expiring.is_none() && !asked.undo => {
+            match ask_what(seen, cancel).await {
+                Some(what) => what,
+                None => return nothing_changed(),
+            }
+        }
+        (None, None) => What::ClientSecret,
+    };
+    if let Some(within) = asked.if_expiring.filter(|_| seen.begun().is_none())
+        && let Some(text) = not_yet(seen, what, within)
+    {
+        return nothing_to_do(screen, events, &text);
+    }
+    let plan = match rotate::plan(seen, Choices { what, undo: asked.undo }) {
+        Ok(plan) => plan,
+        Err(problem) => return screen.problem(events, ROTATE, problem),
+    };
+    events.tell(plan.event());
+    let question = if asked.undo { "Take it back?" } else { "Rotate it?" };
+    match screen.confirm(question, cancel).await {
+        Confirmation::Given => {}
+        Confirmation::Refused => return nothing_changed(),
+        Confirmation::NobodyToAsk => {
+            let nobody = "Nothing has been changed: there is nobody to confirm it.\nRun on a terminal, or pass --yes.";
+            return screen.refusal(events, ROTATE, nobody, ProblemKind::UnusableAnswers);
+        }
+    }
+    let decide = async || last_state(screen, what, cancel).await;
+    let applying = rotate::apply(&connection.target, plan, events, cancel, decide);
+    Exit::from(finishing_what_has_begun(cancel, applying).await)
+}
+
+/// Whether what was in use goes for good, now that the new one is proven.
+async fn last_state(screen: Screen, what: What, cancel: &CancellationToken) -> Decision {
+    if !screen.may_ask() {
+        return Decision::GoOn;
+    }
+    let question =
+        format!("The new {} works. Remove the former one [Enter], or type `undo` to put it back:", what.name());
+    loop {
+        match asked(&question, cancel).await.map(|line| line.to_lowercase()).as_deref() {
+            None => return Decision::Leave,
+            Some("" | "y" | "yes") => return Decision::GoOn,
+            Some("undo") => return Decision::Undo,
+            Some(_) => say("Press Enter, or type undo; Ctrl-C leaves both for now."),
+        }
+    }
+}
+
+/// Asks a person what to rotate; `None` at the end of input.
+async fn ask_what(seen: &Seen, cancel: &CancellationToken) -> Option<What> {
+    say("\nWhat can be rotated:");
+    for what in What::ALL {
+        let until = seen.expires(what).map(|expires| format!("good until {expires}. ")).unwrap_or_default();
+        say(&format!("  {:14} {until}{}", what.word(), what.notice()));
+    }
+    loop {
+        let line = asked("Which one (Enter takes client-secret)?", cancel).await?;
+        match What::ALL.into_iter().find(|what| what.word() == line) {
+            Some(what) => return Some(what),
+            None if line.is_empty() => return Some(What::ClientSecret),
+            None => say("Name one in these words: client-secret, cookie-secret."),
+        }
+    }
+}
+
+/// Why it is not yet time, if it is not.
+fn not_yet(seen: &Seen, what: What, within: Lifetime) -> Option<String> {
+    let expires = seen.expires(what)?;
+    let within_seconds = SignedDuration::from_secs(i64::try_from(within.seconds()).unwrap_or(i64::MAX));
+    let left = expires.duration_since(Timestamp::now());
+    (left > within_seconds).then(|| {
+        let days = left.as_hours() / 24;
+        format!("Nothing to do: the {} is good until {expires}, {days} days, which is more than {within}.", what.name())
+    })
+}
+
+fn nothing_to_do(screen: Screen, events: &Events, text: &str) -> Exit {
+    if screen.is_json() {
+        let (outcome, counts) = (Outcome::NothingToDo, Counts::default());
+        events.tell(Event::Finished { outcome, counts, address: None, elapsed_ms: 0 });
+    } else {
+        say(text);
+    }
+    Exit::Done
+}
+
+fn nothing_changed() -> Exit {
+    say("Nothing has been changed.");
+    Exit::Interrupted
+}
