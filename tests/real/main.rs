@@ -13,3 +13,4 @@ mod mesh;
 mod parts;
 mod road;
 mod served;
+mod table;

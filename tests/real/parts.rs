@@ -71,6 +71,9 @@ impl Program {
 
     /// Tells that the running test uses it.
     pub(crate) fn is_used(&self) {
+        if let Some(test) = std::thread::current().name() {
+            crate::table::has(test, &self.name);
+        }
         say(&format!("uses {} {}", self.name, self.version));
     }
 }
