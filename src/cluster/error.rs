@@ -323,8 +323,10 @@ impl Error {
                 }
             }
             400 | 422 => Self::Invalid { causes: invalid_fields(&attempt, &status, message), attempt },
-            // How a built-in kind is refused when it is applied with a field that its schema does not have.
-            500 if message.starts_with("failed to create typed patch object") => {
+            // How an object is refused that is applied with a field its schema does not have, or with a value nobody can read.
+            500 if message.starts_with("failed to create typed patch object")
+                || message.starts_with("failed to convert new object") =>
+            {
                 Self::Invalid { causes: invalid_fields(&attempt, &status, message), attempt }
             }
             code => Self::Refused { attempt, status: code, reason: status.reason, message },

@@ -1,6 +1,7 @@
 //! What every request to the practice ground passes: the journal, the faults of the scenario, and the keeper, which has
 //! written down what a request changed before the answer leaves.
 
+use super::cluster::refuse_anonymous;
 use super::faults::{Faults, Moment, Refusal, Then};
 use super::front::HangUp;
 use super::journal::{Entry, Journal, Server};
@@ -111,21 +112,24 @@ impl Gate {
         }
     }
 
-    /// The Kubernetes API wants its token; the other servers look at what they are sent themselves.
+    /// The Kubernetes API wants its token, and takes whoever says nothing he could be known by for nobody; the other servers
+    /// look at what they are sent themselves.
     fn turned_away(&self, request: &Request<Body>) -> Option<Response> {
         if self.server != Server::Kubernetes || PUBLIC_KUBERNETES_PATHS.contains(&request.uri().path()) {
             return None;
         }
         let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = sent.and_then(|value| value.strip_prefix("Bearer "));
-        if token == Some(self.shared.kubernetes_token.as_str()) {
-            return None;
+        match sent.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim).filter(|token| !token.is_empty()) {
+            Some(token) if token == self.shared.kubernetes_token => None,
+            Some(_) => {
+                let status = json!({
+                    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                    "message": "Unauthorized", "reason": "Unauthorized", "code": 401,
+                });
+                Some((StatusCode::UNAUTHORIZED, Json(status)).into_response())
+            }
+            None => Some(refuse_anonymous(request)),
         }
-        let status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": "Unauthorized", "reason": "Unauthorized", "code": 401,
-        });
-        Some((StatusCode::UNAUTHORIZED, Json(status)).into_response())
     }
 
     fn answer(&self, entry: &Entry, response: Response) -> Response {
@@ -323,7 +327,16 @@ mod tests {
     async fn given_no_token_when_kubernetes_is_asked_then_it_turns_the_caller_away() {
         let folder = tempfile::tempdir().unwrap();
         let counter = Counter::start(Server::Kubernetes, " []", StopCaller::default(), folder.path());
-        assert_eq!(counter.post().await.unwrap(), 401);
+        assert_eq!(counter.post().await.unwrap(), 403, "nobody may do anything");
+        let namespaces = format!("{}api/v1/namespaces", counter.url);
+        let asked = counter.client.get(&namespaces).header("authorization", "Basic x").send().await.unwrap();
+        assert_eq!(
+            asked.json::<Value>().await.unwrap()["message"],
+            "namespaces is forbidden: User \"system:anonymous\" cannot list resource \"namespaces\" in API group \"\" at the \
+             cluster scope"
+        );
+        let asked = counter.client.get(&namespaces).bearer_auth("wrong").send().await.unwrap();
+        assert_eq!(asked.status(), 401);
         let version = counter.client.get(format!("{}version", counter.url)).send().await.unwrap();
         assert_eq!(version.status(), 200);
         let asked = counter.client.post(&counter.url).bearer_auth("right").send().await.unwrap();

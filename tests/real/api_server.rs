@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Who may do everything.
-const ADMINISTRATOR: &str = "administrator";
+pub(crate) const ADMINISTRATOR: &str = "administrator";
+
+/// Who may do nothing but what is granted. The practice ground calls every caller so.
+pub(crate) const LIMITED: &str = "practice-admin";
 
 /// An API server. It goes before the store that it needs, and the folder of both goes last.
 pub(crate) struct ApiServer {
@@ -24,6 +27,7 @@ pub(crate) struct ApiServer {
     url: String,
     folder: tempfile::TempDir,
     authority: Authority,
+    http: reqwest::Client,
 }
 
 impl ApiServer {
@@ -67,17 +71,17 @@ impl ApiServer {
         ]);
         let server = Running::start(&server, folder.path(), &arguments);
         let url = format!("https://127.0.0.1:{secure_port}");
-        let mut this = Self { server, _store: store, url, folder, authority };
+        let trusted = reqwest::Certificate::from_pem(authority.certificate_pem().as_bytes()).unwrap();
+        let http = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
+        let mut this = Self { server, _store: store, url, folder, authority, http };
         this.is_ready().await;
         Some(this)
     }
 
     async fn is_ready(&mut self) {
-        let trusted = reqwest::Certificate::from_pem(self.authority.certificate_pem().as_bytes()).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
         let begun = Instant::now();
         loop {
-            let asked = client.get(format!("{}/readyz", self.url)).bearer_auth(ADMINISTRATOR).send().await;
+            let asked = self.http.get(format!("{}/readyz", self.url)).bearer_auth(ADMINISTRATOR).send().await;
             if asked.is_ok_and(|answer| answer.status().is_success()) {
                 return;
             }
@@ -85,6 +89,23 @@ impl ApiServer {
             assert!(begun.elapsed() < DEADLINE, "the API server did not come up:\n{}", self.server.last_words());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Sends a request as whom this token stands for; every user's token is his name.
+    pub(crate) async fn ask(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: String,
+    ) -> reqwest::Response {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(token);
+        let request = match content_type {
+            Some(content_type) => request.header("content-type", content_type),
+            None => request,
+        };
+        tokio::time::timeout(DEADLINE, request.body(body).send()).await.unwrap().unwrap()
     }
 
     /// A kubeconfig for who may do everything.
@@ -186,5 +207,6 @@ fn write_credentials(folder: &Path, authority: &Authority) {
     let signing = authority.issue(&names, 2).unwrap();
     write("service-accounts.pem", &signing.key_pem);
     write("service-accounts-public.pem", &signing.chain_pem);
-    write("tokens.csv", &format!("{ADMINISTRATOR},{ADMINISTRATOR},1,\"system:masters\"\n"));
+    let users = format!("{ADMINISTRATOR},{ADMINISTRATOR},1,\"system:masters\"\n{LIMITED},{LIMITED},2\n");
+    write("tokens.csv", &users);
 }

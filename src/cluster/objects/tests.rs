@@ -122,6 +122,14 @@ async fn given_an_unknown_field_then_the_servers_words_are_told_whatever_the_sta
 }
 
 #[tokio::test]
+async fn given_a_value_that_nobody_can_read_then_it_is_a_mistake_and_not_a_passing_trouble() {
+    let message = "failed to convert new object (myapp/myapp; apps/v1, Kind=Deployment) to proper version: unable to convert \
+                   unstructured object to apps/v1, Kind=Deployment: quantities must match the regular expression";
+    let error = refused(500, "", message, json!({})).await;
+    assert!(matches!(error, Error::Invalid { .. }) && !error.may_pass(), "{error:?}");
+}
+
+#[tokio::test]
 async fn given_no_namespace_then_it_says_so() {
     let details = json!({"name": "myapp", "kind": "namespaces"});
     let error = refused(404, "NotFound", "namespaces \"myapp\" not found", details).await;

@@ -43,6 +43,35 @@ pub(super) fn fill_in(kind: &Kind, object: &mut Value) {
     }
 }
 
+/// An object of which nothing is said yet. Of a built-in kind the real server compares a new object with Go's empty one, in which
+/// some fields are there all the same, so that whoever makes it owns what is in them and not them.
+pub(super) fn nothing(kind: &Kind, mut skeleton: Value) -> Value {
+    let template = || json!({"metadata": {}, "spec": {"containers": []}});
+    let spec = match (kind.group.as_str(), kind.kind.as_str()) {
+        ("apps", "Deployment") => json!({"strategy": {}, "template": template()}),
+        ("apps", "ReplicaSet") => json!({"template": template()}),
+        ("", "Pod") => json!({"containers": []}),
+        ("networking.k8s.io", "NetworkPolicy") => json!({"podSelector": {}}),
+        ("", "Namespace" | "Service" | "Node")
+        | ("policy", "PodDisruptionBudget")
+        | ("coordination.k8s.io", "Lease")
+        | ("authorization.k8s.io", _) => json!({}),
+        _ => return skeleton,
+    };
+    skeleton["spec"] = spec;
+    skeleton
+}
+
+/// The real server shows the status of a workload that nobody has written yet.
+pub(super) fn show_status(kind: &Kind, object: &mut Value) {
+    let Some(object) = object.as_object_mut() else { return };
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("apps", "Deployment") => absent(object, "status", json!({})),
+        ("apps", "ReplicaSet") => absent(object, "status", json!({"replicas": 0})),
+        _ => {}
+    }
+}
+
 fn drop_empty(schema: &Schema, value: &mut Value) {
     match (&schema.shape, value) {
         (Shape::Struct { .. }, Value::Object(map)) => {
@@ -150,8 +179,6 @@ fn service(object: &mut Map<String, Value>) {
     let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     if kind != "ExternalName" {
         absent(spec, "internalTrafficPolicy", json!("Cluster"));
-        absent(spec, "ipFamilies", json!(["IPv4"]));
-        absent(spec, "ipFamilyPolicy", json!("SingleStack"));
     }
     if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
         absent(spec, "externalTrafficPolicy", json!("Cluster"));
@@ -200,10 +227,11 @@ fn pod_spec(spec: &mut Map<String, Value>) {
     ] {
         absent(spec, key, value);
     }
-    // The old name of the field follows the new one.
-    match spec.get("serviceAccountName").cloned() {
-        Some(account) => spec.insert("serviceAccount".to_owned(), account),
-        None => spec.remove("serviceAccount"),
+    // The field has an old name too. Where only that is left it counts, so an account that is no longer applied stays.
+    match (spec.get("serviceAccountName").cloned(), spec.get("serviceAccount").cloned()) {
+        (Some(account), _) => spec.insert("serviceAccount".to_owned(), account),
+        (None, Some(account)) => spec.insert("serviceAccountName".to_owned(), account),
+        (None, None) => None,
     };
     for list in ["containers", "initContainers"] {
         for container in each(spec, list) {

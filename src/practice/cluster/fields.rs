@@ -160,7 +160,8 @@ impl FieldSet {
     }
 }
 
-fn spell_step(step: &str) -> String {
+/// A step as messages spell it, such as `.image` or `[name="web"]`.
+pub(super) fn spell_step(step: &str) -> String {
     match step.split_once(':') {
         Some(("f", name)) => format!(".{name}"),
         Some(("k", keys)) => {

@@ -1,14 +1,14 @@
 //! The API over HTTP: from a path to what answers it.
 
 use super::{
-    Cluster, discovery, lifecycle,
+    Cluster, body, discovery, lifecycle,
     lifecycle::{DeleteOptions, Deleted},
     list,
     managed::Endpoint,
-    openapi, portforward, protobuf,
+    openapi, portforward,
     request::{Asked, Form, Query, bad_option},
     review::{self, Wish},
-    status::ApiError,
+    status::{ApiError, Attempt},
     table, watch,
     write::{self, Options, Outcome, Patch, Target, in_version},
 };
@@ -24,6 +24,14 @@ use serde_json::{Value, json};
 const USER: &str = "practice-admin";
 /// The real server takes three megabytes.
 const LARGEST_BODY: usize = 3 * 1024 * 1024;
+
+/// What the server answers to somebody who does not say who he is: he may do nothing.
+pub fn refuse_anonymous(request: &Request) -> Response {
+    let path = request.uri().path();
+    let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
+    let query = Query::read(request.uri().query());
+    refuse(&review::refuse_anonymous(request.method(), path, &steps, &query))
+}
 
 /// The router that answers everything.
 pub(super) fn router(cluster: Cluster) -> axum::Router {
@@ -68,20 +76,27 @@ fn asked(cluster: &Cluster, steps: &[&str]) -> Result<Option<Asked>, ApiError> {
         return Ok(None);
     }
     if cluster.state().absent_groups.contains(group) {
-        return Err(ApiError::no_such_path());
+        return Err(ApiError::no_page());
     }
-    Asked::read(&cluster.inner.catalog, group, version, rest).map(Some).ok_or_else(ApiError::no_such_path)
+    Asked::read(&cluster.inner.catalog, group, version, rest).map(Some).ok_or_else(|| lost(cluster, group))
+}
+
+/// A path leads nowhere. A group that is built in says so itself, for others the server has nobody to ask.
+fn lost(cluster: &Cluster, group: &str) -> ApiError {
+    let built_in = cluster.inner.catalog.kinds().iter().any(|kind| kind.group == group && !kind.is_custom());
+    if built_in { ApiError::no_such_path() } else { ApiError::no_page() }
 }
 
 /// What the server says of itself.
 fn describe(cluster: &Cluster, parts: &Parts, steps: &[&str]) -> Result<Response, ApiError> {
+    let is_ours = matches!(steps.first(), Some(&("api" | "apis" | "openapi" | "version")));
     if parts.method != Method::GET {
-        return Err(method_not_allowed());
+        return Err(if is_ours { method_not_allowed() } else { ApiError::no_page() });
     }
     let accept = accepted(&parts.headers);
     let whole = accept.contains("v=v2;") && accept.contains("APIGroupDiscoveryList");
     let state = cluster.state();
-    let found = |value: Option<Value>| value.ok_or_else(ApiError::no_such_path);
+    let found = |group: &str, value: Option<Value>| value.ok_or_else(|| lost(cluster, group));
     let answer = match steps {
         [] => {
             json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]})
@@ -92,17 +107,17 @@ fn describe(cluster: &Cluster, parts: &Parts, steps: &[&str]) -> Result<Response
         ["apis"] if whole => return Ok(aggregated(&discovery::aggregated(&state, false))),
         ["api"] => discovery::core_versions(),
         ["apis"] => discovery::group_list(&state),
-        ["apis", group] => found(discovery::one_group(&state, group))?,
-        ["api", version] => found(discovery::resource_list(&state, "", version))?,
-        ["apis", group, version] => found(discovery::resource_list(&state, group, version))?,
+        ["apis", group] => found(group, discovery::one_group(&state, group))?,
+        ["api", version] => found("", discovery::resource_list(&state, "", version))?,
+        ["apis", group, version] => found(group, discovery::resource_list(&state, group, version))?,
         ["openapi", "v2"] if accept.contains("proto-openapi.spec.v2") => {
             let content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
             return Ok(([(header::CONTENT_TYPE, content_type)], openapi::v2(&state)).into_response());
         }
         ["openapi", "v3"] => openapi::index(&state),
-        ["openapi", "v3", "api", version] => found(openapi::document(&state, "", version))?,
-        ["openapi", "v3", "apis", group, version] => found(openapi::document(&state, group, version))?,
-        _ => return Err(ApiError::no_such_path()),
+        ["openapi", "v3", "api", version] => found("", openapi::document(&state, "", version))?,
+        ["openapi", "v3", "apis", group, version] => found(group, openapi::document(&state, group, version))?,
+        _ => return Err(ApiError::no_page()),
     };
     Ok(send(StatusCode::OK, &answer))
 }
@@ -120,6 +135,7 @@ fn accepted(headers: &HeaderMap) -> String {
 
 fn method_not_allowed() -> ApiError {
     ApiError::plain(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        .about("", "", "")
 }
 
 fn send(status: StatusCode, value: &Value) -> Response {
@@ -130,6 +146,10 @@ fn send(status: StatusCode, value: &Value) -> Response {
 /// The answer that says no.
 pub(super) fn refuse(error: &ApiError) -> Response {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if error.is_page() {
+        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+        return (status, headers, format!("{}\n", error.message)).into_response();
+    }
     send(status, &error.to_value())
 }
 
@@ -153,7 +173,8 @@ impl Call<'_> {
             _ => false,
         };
         if !known {
-            return Err(ApiError::no_such_path());
+            let custom = asked.kind.is_custom();
+            return Err(if custom { ApiError::not_found(&asked.kind, self.name()) } else { ApiError::no_such_path() });
         }
         if asked.kind.review {
             return if self.parts.method == Method::POST { self.review() } else { Err(method_not_allowed()) };
@@ -183,14 +204,17 @@ impl Call<'_> {
     /// Whether the caller has a right.
     fn may(&self, verb: &str) -> Result<(), ApiError> {
         let asked = self.asked;
+        // A namespace counts as being in itself.
+        let is_namespace = asked.kind.group.is_empty() && asked.kind.kind == "Namespace";
+        let namespace = if is_namespace { asked.name.as_deref() } else { asked.namespace.as_deref() };
         let resource = asked.right();
-        let wish = Wish { verb, group: &asked.kind.group, resource: &resource, namespace: self.namespace() };
+        let group = &asked.kind.group;
+        let wish = Wish { verb, group, resource: &resource, namespace: namespace.unwrap_or_default() };
         if review::allows(&self.cluster.state(), &wish) {
             return Ok(());
         }
-        let name = if verb == "create" { "" } else { self.name() };
-        let namespace = asked.namespace.as_deref();
-        Err(ApiError::forbidden(&asked.kind, &asked.subresource, name, namespace, verb, USER))
+        let attempt = Attempt { verb, group, resource: &resource, namespace, name: self.name() };
+        Err(ApiError::forbidden(&attempt, USER))
     }
 
     fn form(&self) -> Form {
@@ -202,15 +226,8 @@ impl Call<'_> {
     }
 
     fn review(&self) -> Result<Response, ApiError> {
-        let review = self.object()?;
-        let asked = self.asked;
-        let missing = super::validate::violations(&asked.kind, &review, false);
-        if !missing.is_empty() {
-            return Err(ApiError::invalid(&asked.kind, "", missing));
-        }
-        let mut answer = review::answer(&self.cluster.state(), &asked.kind, USER, &review);
-        answer["apiVersion"] = json!(asked.kind.spell(&asked.version));
-        answer["kind"] = json!(asked.kind.kind);
+        let options = self.options("CreateOptions")?;
+        let answer = review::answer(&self.cluster.state(), &self.target(), USER, self.object()?, &options)?;
         Ok(send(StatusCode::CREATED, &answer))
     }
 
@@ -240,9 +257,13 @@ impl Call<'_> {
                     item.remove("apiVersion");
                     item.remove("kind");
                 }
+                let mut metadata = page.metadata;
+                if kind.is_custom() && metadata.get("continue").is_none() {
+                    metadata["continue"] = json!("");
+                }
                 json!({
                     "kind": format!("{}List", kind.kind), "apiVersion": kind.spell(version),
-                    "metadata": page.metadata, "items": items,
+                    "metadata": metadata, "items": items,
                 })
             }
         };
@@ -290,15 +311,8 @@ impl Call<'_> {
         })
     }
 
-    /// The body as an object, from JSON, YAML or the few protobuf messages that kubectl sends.
     fn object(&self) -> Result<Value, ApiError> {
-        let content_type = self.content_type();
-        match content_type.as_str() {
-            "" | "application/json" => read_json(&self.body),
-            "application/yaml" => read_yaml(&self.body),
-            "application/vnd.kubernetes.protobuf" => protobuf::read(&self.body, &self.asked.kind),
-            _ => Err(unsupported("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
-        }
+        body::object(&self.content_type(), &self.body, &self.asked.kind)
     }
 
     fn content_type(&self) -> String {
@@ -358,21 +372,19 @@ impl Call<'_> {
             let why = "Forbidden: may not be specified for non-apply patch";
             return Err(bad_option("PatchOptions", "force", "FieldValueForbidden", why));
         }
-        let body = || read_json(&self.body).or_else(|_| read_yaml(&self.body));
+        let body = || body::patch(&self.body);
         let patch = match content_type.as_str() {
             "application/merge-patch+json" => Patch::Merge(body()?),
             "application/json-patch+json" => Patch::Json(body()?),
             "application/strategic-merge-patch+json" if !self.asked.kind.is_custom() => Patch::Strategic(body()?),
             _ if self.asked.kind.is_custom() => {
-                return Err(unsupported(
+                return Err(body::unsupported(
                     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
                 ));
             }
             _ => {
-                return Err(unsupported(
-                    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
-                     application/apply-patch+yaml",
-                ));
+                let message = "415: Unsupported Media Type";
+                return Err(ApiError::plain(415, "UnsupportedMediaType", message).about("", "", ""));
             }
         };
         if self.asked.subresource == "scale"
@@ -390,7 +402,7 @@ impl Call<'_> {
             return Err(bad_option("PatchOptions", "fieldManager", "FieldValueRequired", why));
         }
         let force = self.query.get("force") == Some("true");
-        let object = read_json(&self.body).or_else(|_| read_yaml(&self.body))?;
+        let object = body::applied(&self.body)?;
         let exists = self.cluster.state().existing(&self.asked.kind, self.namespace(), self.name()).is_ok();
         if !exists {
             self.may("create")?;
@@ -400,22 +412,7 @@ impl Call<'_> {
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, ApiError> {
-        let body = if self.body.is_empty() { json!({}) } else { self.delete_body()? };
-        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let in_body = body.pointer("/dryRun/0").is_some_and(|value| value == "All");
-        Ok(DeleteOptions {
-            propagation: self.query.get("propagationPolicy").map(str::to_owned).or_else(|| text("/propagationPolicy")),
-            uid: text("/preconditions/uid"),
-            resource_version: text("/preconditions/resourceVersion"),
-            dry_run: self.query.dry_run("DeleteOptions")? || in_body,
-        })
-    }
-
-    fn delete_body(&self) -> Result<Value, ApiError> {
-        match self.content_type().as_str() {
-            "application/vnd.kubernetes.protobuf" => protobuf::read_delete_options(&self.body),
-            _ => read_json(&self.body).or_else(|_| read_yaml(&self.body)),
-        }
+        body::delete_options(&self.content_type(), &self.body, &self.query)
     }
 
     fn delete(&self) -> Result<Response, ApiError> {
@@ -430,10 +427,13 @@ impl Call<'_> {
             {
                 in_version(&object, kind, &self.asked.version)
             }
-            Deleted::Gone(object) => json!({
-                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                "details": {"name": name, "group": kind.group, "kind": kind.plural, "uid": object["metadata"]["uid"]},
-            }),
+            Deleted::Gone(object) => {
+                let mut details = json!({"name": name, "kind": kind.plural, "uid": object["metadata"]["uid"]});
+                if !kind.group.is_empty() {
+                    details["group"] = json!(kind.group);
+                }
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+            }
         };
         Ok(send(StatusCode::OK, &answer))
     }
@@ -459,25 +459,6 @@ impl Call<'_> {
             }),
         ))
     }
-}
-
-fn unsupported(accepted: &str) -> ApiError {
-    ApiError::plain(
-        415,
-        "UnsupportedMediaType",
-        format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
-    )
-}
-
-fn read_json(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::bad_request(format!("error decoding the body of the request: {error}")))
-}
-
-fn read_yaml(body: &[u8]) -> Result<Value, ApiError> {
-    let text =
-        std::str::from_utf8(body).map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))?;
-    serde_saphyr::from_str(text).map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))
 }
 
 fn written(outcome: &Outcome) -> Response {

@@ -44,21 +44,7 @@ pub(super) fn delete(
     options: &DeleteOptions,
 ) -> Result<Deleted, ApiError> {
     let live = state.existing(kind, namespace, name)?;
-    let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != text("/metadata/uid")) {
-        let why =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", text("/metadata/uid"));
-        return Err(ApiError::conflict(kind, name, &why));
-    }
-    if let Some(version) =
-        options.resource_version.as_deref().filter(|version| *version != text("/metadata/resourceVersion"))
-    {
-        let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {}",
-            text("/metadata/resourceVersion")
-        );
-        return Err(ApiError::conflict(kind, name, &why));
-    }
+    check_preconditions(kind, name, &live, options)?;
     let key = Key::new(kind, namespace, name);
     let mut leaving = live.as_ref().clone();
     let extra = match options.propagation.as_deref() {
@@ -82,6 +68,23 @@ pub(super) fn delete(
     let going = state.store.put(key.clone(), leaving);
     state.after_change();
     Ok(if state.store.get(&key).is_some() { Deleted::Going(going) } else { Deleted::Gone(going) })
+}
+
+fn check_preconditions(kind: &Kind, name: &str, live: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
+    for (what, wanted, key, since) in [
+        ("UID", &options.uid, "uid", "deleted and then recreated"),
+        ("ResourceVersion", &options.resource_version, "resourceVersion", "modified"),
+    ] {
+        let there = live["metadata"][key].as_str().unwrap_or_default();
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != there) {
+            let why = format!(
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({there}). The object might \
+                 have been {since}"
+            );
+            return Err(ApiError::unmet_precondition(kind, name, &why));
+        }
+    }
+    Ok(())
 }
 
 fn mark_leaving(kind: &Kind, object: &mut Value) {

@@ -64,6 +64,7 @@ impl Writer {
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     writer: Writer,
+    /// When it last changed the object; empty where it never did.
     time: String,
     fields: FieldSet,
 }
@@ -172,6 +173,13 @@ impl Owners {
         }
     }
 
+    fn put_back_time(&mut self, writer: &Writer, time: Option<String>) {
+        let at = self.position(writer);
+        if let Some(entry) = at.and_then(|at| self.0.get_mut(at)) {
+            entry.time = time.unwrap_or_default();
+        }
+    }
+
     /// Everything that is there belongs to nobody we know: objects from before there was any bookkeeping.
     fn adopt(&mut self, schema: &Schema, live: &Value, api_version: &str, endpoint: Endpoint, now: &str) {
         let writer = Writer {
@@ -236,6 +244,7 @@ impl Owners {
             self.adopt(schema, live, &request.writer.api_version, request.endpoint, request.now);
         }
         let before = self.fields(request.writer);
+        let before_time = self.position(request.writer).and_then(|at| self.0.get(at)).map(|entry| entry.time.clone());
         let merged = merge(schema, live, applied);
         let mine = ownable(FieldSet::of(schema, applied), request.endpoint);
         self.set(request.writer, mine, request.now);
@@ -245,6 +254,10 @@ impl Owners {
         comparison.modified = ownable(comparison.modified, request.endpoint);
         comparison.removed = ownable(comparison.removed, request.endpoint);
         self.settle(&comparison, request.writer, request.force)?;
+        if pruned == *live {
+            // The real server notes no time where only the owners change.
+            self.put_back_time(request.writer, before_time);
+        }
         Ok(pruned)
     }
 
@@ -299,9 +312,12 @@ fn read_entry(entry: &Value) -> Option<Entry> {
 fn write_entry(entry: &Entry) -> Value {
     let mut value = json!({
         "manager": entry.writer.manager, "operation": entry.writer.operation.spelled(),
-        "apiVersion": entry.writer.api_version, "time": entry.time,
+        "apiVersion": entry.writer.api_version,
         "fieldsType": "FieldsV1", "fieldsV1": entry.fields.to_value(),
     });
+    if !entry.time.is_empty() {
+        value["time"] = json!(entry.time);
+    }
     if !entry.writer.subresource.is_empty() {
         value["subresource"] = json!(entry.writer.subresource);
     }

@@ -8,12 +8,15 @@
 //! admission than Istio's and cert-manager's webhooks, CustomResourceDefinitions that others make, versions of an object that
 //! differ in more than their name, lists as of a past revision, and rights other than those that are taken away.
 
+mod body;
 mod catalog;
+mod cel;
 mod defaults;
 mod definitions;
 mod discovery;
 mod fields;
 mod http;
+mod identity;
 mod lifecycle;
 mod list;
 mod managed;
@@ -26,15 +29,18 @@ mod request;
 mod review;
 mod rules;
 mod schema;
+mod selector;
 mod state;
 mod status;
 mod store;
 mod table;
+mod typed;
 mod validate;
 mod watch;
 mod webhooks;
 mod write;
 
+pub use http::refuse_anonymous;
 pub use portforward::{ForwardHandler, PortForward};
 pub use review::Denied;
 pub use status::{About, ApiError, Cause};

@@ -14,15 +14,12 @@ pub(super) fn patched(schema: &Schema, live: &Value, patch: &Patch) -> Result<Va
     match patch {
         Patch::Merge(body) => json_patch::merge(&mut object, body),
         Patch::Json(body) => {
-            let steps: json_patch::Patch = serde_json::from_value(body.clone())
-                .map_err(|error| ApiError::bad_request(format!("json: cannot unmarshal the patch: {error}")))?;
-            json_patch::patch(&mut object, &steps).map_err(|error| {
-                ApiError::plain(
-                    422,
-                    "Invalid",
-                    format!("the server rejected our request due to an error in our request: {error}"),
-                )
-            })?;
+            let refused = || {
+                ApiError::plain(422, "Invalid", "the server rejected our request due to an error in our request")
+                    .about("", "", "")
+            };
+            let steps: json_patch::Patch = serde_json::from_value(body.clone()).map_err(|_| refused())?;
+            json_patch::patch(&mut object, &steps).map_err(|_| refused())?;
         }
         Patch::Strategic(body) => object = strategic(schema, &object, body),
     }

@@ -4,7 +4,7 @@ use super::{
     Cluster,
     request::{Asked, Query},
     review::{self, Wish},
-    status::ApiError,
+    status::{ApiError, Attempt},
 };
 use axum::{
     body::Bytes,
@@ -47,7 +47,9 @@ pub(super) async fn serve(
     for verb in ["get", "create"] {
         let wish = Wish { verb, group: "", resource: "pods/portforward", namespace: &namespace };
         if !review::allows(&cluster.state(), &wish) {
-            return Err(ApiError::forbidden(&asked.kind, "portforward", &pod, Some(&namespace), verb, user));
+            let namespace = Some(namespace.as_str());
+            let attempt = Attempt { verb, group: "", resource: "pods/portforward", namespace, name: &pod };
+            return Err(ApiError::forbidden(&attempt, user));
         }
     }
     let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok()).unwrap_or_default();

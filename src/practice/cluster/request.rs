@@ -95,7 +95,7 @@ impl Query {
                 options,
                 "dryRun",
                 "FieldValueNotSupported",
-                &format!("Unsupported value: {other:?}: supported values: \"All\""),
+                &format!("Unsupported value: [{other:?}]: supported values: \"All\""),
             )),
         }
     }

@@ -1,6 +1,12 @@
 //! What the caller may do: rules that take rights away, and the reviews that tell of them.
 
-use super::{catalog::Kind, state::State};
+use super::{
+    request::Query,
+    state::State,
+    status::{ApiError, Attempt, invalid},
+    write::{self, Options, Target},
+};
+use axum::http::Method;
 use serde_json::{Value, json};
 
 /// A right that the caller lacks. `*` stands for any.
@@ -51,14 +57,76 @@ pub(super) fn allows(state: &State, wish: &Wish<'_>) -> bool {
 }
 
 /// Answers a review with its status.
-pub(super) fn answer(state: &State, kind: &Kind, user: &str, review: &Value) -> Value {
-    let mut answered = review.clone();
-    answered["status"] = match kind.kind.as_str() {
-        "SelfSubjectAccessReview" => access(state, review),
-        "SelfSubjectRulesReview" => rules(state, review),
-        _ => json!({"userInfo": {"username": user, "groups": ["system:authenticated"]}}),
+pub(super) fn answer(
+    state: &State,
+    target: &Target,
+    user: &str,
+    review: Value,
+    options: &Options,
+) -> Result<Value, ApiError> {
+    let kind = &target.kind;
+    let mut answered = review;
+    answered["metadata"] = json!({});
+    match kind.kind.as_str() {
+        "SelfSubjectAccessReview" => {
+            let attributes = ["resourceAttributes", "nonResourceAttributes"];
+            if attributes.iter().filter(|key| answered["spec"].get(**key).is_some()).count() != 1 {
+                let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+                let mut error = ApiError::invalid(kind, "", vec![invalid("spec", &Value::Null, why)]);
+                error.message = error.message.replacen(&kind.kind, "", 1);
+                return Err(error.about(&kind.group, "", ""));
+            }
+            answered["metadata"] = json!({"managedFields": write::owners_of_new(target, &answered, options)});
+            answered["status"] = access(state, &answered);
+        }
+        "SelfSubjectRulesReview" => {
+            if answered["spec"]["namespace"].as_str().unwrap_or_default().is_empty() {
+                return Err(ApiError::bad_request("no namespace on request"));
+            }
+            answered["status"] = rules(state, &answered);
+            answered["spec"] = json!({});
+        }
+        _ => {
+            answered["metadata"] = json!({"creationTimestamp": write::now()});
+            answered["status"] = json!({"userInfo": {"username": user, "groups": ["system:authenticated"]}});
+        }
+    }
+    answered["apiVersion"] = json!(kind.spell(&target.version));
+    answered["kind"] = json!(kind.kind);
+    Ok(answered)
+}
+
+/// What is said to somebody who does not say who he is, whatever he asks for.
+pub(super) fn refuse_anonymous(method: &Method, path: &str, steps: &[&str], query: &Query) -> ApiError {
+    const ANONYMOUS: &str = "system:anonymous";
+    let (group, rest) = match steps {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => ("", &[] as &[&str]),
     };
-    answered
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace] => (Some(*namespace), rest),
+        ["namespaces", namespace, inner @ ..] => (Some(*namespace), inner),
+        _ => (None, rest),
+    };
+    let Some((plural, named)) = rest.split_first() else {
+        let verb = method.as_str().to_lowercase();
+        let message = format!("forbidden: User {ANONYMOUS:?} cannot {verb} path {path:?}");
+        return ApiError::plain(403, "Forbidden", message).about("", "", "");
+    };
+    let name = named.first().copied().unwrap_or_default();
+    let resource = named.get(1).map_or_else(|| (*plural).to_owned(), |subresource| format!("{plural}/{subresource}"));
+    let verb = match (method.as_str(), name.is_empty()) {
+        ("GET", true) if query.get("watch").is_some() && query.flag("watch") => "watch",
+        ("GET", true) => "list",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "deletecollection",
+        ("DELETE", false) => "delete",
+        _ => "get",
+    };
+    ApiError::forbidden(&Attempt { verb, group, resource: &resource, namespace, name }, ANONYMOUS)
 }
 
 fn access(state: &State, review: &Value) -> Value {

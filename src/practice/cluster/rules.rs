@@ -21,11 +21,13 @@ fn allocate_for_service(state: &State, kind: &Kind, live: Option<&Value>, object
     if spec.get("type").is_some_and(|kind| kind == "ExternalName") {
         return;
     }
-    for key in ["clusterIP", "clusterIPs"] {
+    for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
         if let (None, Some(value)) = (spec.get(key), live.and_then(|live| live.pointer(&format!("/spec/{key}")))) {
             spec.insert(key.to_owned(), value.clone());
         }
     }
+    spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
+    spec.entry("ipFamilyPolicy").or_insert_with(|| json!("SingleStack"));
     let services = || state.store.list(kind, None).filter_map(|(_, service)| service.get("spec"));
     if spec.get("clusterIP").and_then(Value::as_str).is_none_or(str::is_empty) {
         let taken: BTreeSet<&str> = services().filter_map(|spec| spec["clusterIP"].as_str()).collect();
@@ -117,34 +119,29 @@ fn metadata(kind: &Kind, object: &Value) -> Vec<Cause> {
             "Namespace" => (is_label(text), LABEL_RULE, 63),
             _ => (text.split('.').all(is_label), SUBDOMAIN_RULE, 253),
         };
+        let has_dots = kind.kind == "Namespace" && text.contains('.') && text.split('.').all(is_label);
         if !fits {
-            causes.push(invalid(path, name, rule));
+            causes.push(invalid(path, name, if has_dots { "must not contain dots" } else { rule }));
         }
         if text.len() > most {
             causes.push(invalid(path, name, &format!("must be no more than {most} characters")));
         }
     }
-    causes.extend(labels_and_annotations(object, "metadata"));
+    causes.extend(labels_and_annotations(&object["metadata"], "metadata"));
     causes
 }
 
-/// Keys and values of the labels and annotations below a path of the object.
-fn labels_and_annotations(object: &Value, path: &str) -> Vec<Cause> {
+/// Keys and values of the labels and annotations of metadata, which messages call by this path.
+fn labels_and_annotations(metadata: &Value, path: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
-    let pointer = path.replace('.', "/");
     for what in ["labels", "annotations"] {
         let path = format!("{path}.{what}");
-        for (key, value) in
-            object.pointer(&format!("/{pointer}/{what}")).and_then(Value::as_object).into_iter().flatten()
-        {
-            if !is_qualified_name(key) {
-                causes.push(invalid(&path, &json!(key), QUALIFIED_RULE));
+        for (key, value) in metadata[what].as_object().into_iter().flatten() {
+            if let Some(why) = label_key_problem(key) {
+                causes.push(invalid(&path, &json!(key), &why));
             }
-            let text = value.as_str().unwrap_or_default();
-            if what == "labels" && text.len() > 63 {
-                causes.push(invalid(&path, value, "must be no more than 63 characters"));
-            } else if what == "labels" && !text.is_empty() && !is_name_part(text) {
-                causes.push(invalid(&path, value, LABEL_VALUE_RULE));
+            if let Some(why) = label_value_problem(value.as_str().unwrap_or_default()).filter(|_| what == "labels") {
+                causes.push(invalid(&path, value, &why));
             }
         }
     }
@@ -158,11 +155,31 @@ fn is_name_part(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-fn is_qualified_name(key: &str) -> bool {
+/// Why a text is no key of a label or an annotation.
+pub(super) fn label_key_problem(key: &str) -> Option<String> {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    name.len() <= 63
-        && is_name_part(name)
-        && prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(is_label))
+    if name.contains('/') {
+        let rule = QUALIFIED_RULE.replacen("name part", "a valid label key", 1);
+        let more = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+        return Some(format!("{rule} {more}"));
+    }
+    if name.len() > 63 {
+        return Some("name part must be no more than 63 bytes".to_owned());
+    }
+    if !is_name_part(name) {
+        return Some(QUALIFIED_RULE.to_owned());
+    }
+    let fits = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_label);
+    prefix.is_some_and(|prefix| !fits(prefix)).then(|| format!("prefix part {SUBDOMAIN_RULE}"))
+}
+
+/// Why a text is no value of a label.
+pub(super) fn label_value_problem(value: &str) -> Option<String> {
+    if value.len() > 63 {
+        Some("must be no more than 63 bytes".to_owned())
+    } else {
+        (!value.is_empty() && !is_name_part(value)).then(|| LABEL_VALUE_RULE.to_owned())
+    }
 }
 
 fn data_keys(object: &Value) -> Vec<Cause> {
@@ -267,9 +284,6 @@ fn service(live: Option<&Value>, object: &Value) -> Vec<Cause> {
 fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let selector = &object["spec"]["selector"];
-    if live.is_some_and(|live| live["spec"]["selector"] != *selector) {
-        causes.push(immutable("spec.selector", selector));
-    }
     let empty = selector
         .as_object()
         .is_none_or(|selector| selector.values().all(|part| part == &json!({}) || part == &json!([])));
@@ -281,7 +295,8 @@ fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     if wanted.into_iter().any(|(key, value)| labels.get(key) != Some(value)) {
         causes.push(invalid("spec.template.metadata.labels", &labels, "`selector` does not match template `labels`"));
     }
-    causes.extend(labels_and_annotations(object, "spec.template.metadata"));
+    // The real server's messages leave out that it is metadata.
+    causes.extend(labels_and_annotations(&object["spec"]["template"]["metadata"], "spec.template"));
     causes.extend(pod_spec(object.pointer("/spec/template/spec"), "spec.template.spec"));
     let restart = object.pointer("/spec/template/spec/restartPolicy");
     if let Some(policy) = restart.filter(|policy| *policy != "Always") {
@@ -294,6 +309,9 @@ fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     if strategy["type"] == "Recreate" && strategy.get("rollingUpdate").is_some() {
         causes
             .push(forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
+    }
+    if live.is_some_and(|live| live["spec"]["selector"] != *selector) {
+        causes.push(immutable("spec.selector", selector));
     }
     causes
 }

@@ -25,6 +25,21 @@ pub struct About {
     pub name: String,
 }
 
+/// What somebody tries who may not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt<'a> {
+    /// Such as `create`.
+    pub(super) verb: &'a str,
+    /// The API group.
+    pub(super) group: &'a str,
+    /// The plural, with `/SUBRESOURCE` for one.
+    pub(super) resource: &'a str,
+    /// The namespace, where there is one.
+    pub(super) namespace: Option<&'a str>,
+    /// The object's name; empty for collections.
+    pub(super) name: &'a str,
+}
+
 /// A refusal, as the API server words it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -54,9 +69,19 @@ impl ApiError {
         self
     }
 
-    /// The path leads nowhere.
+    /// The path leads nowhere within a group that the server has.
     pub(super) fn no_such_path() -> Self {
         Self::plain(404, "NotFound", "the server could not find the requested resource").about("", "", "")
+    }
+
+    /// The path leads nowhere, and nobody is there to say so but the server of pages.
+    pub(super) fn no_page() -> Self {
+        Self::plain(404, "", "404 page not found")
+    }
+
+    /// Whether the answer is a page and no `Status`.
+    pub(super) fn is_page(&self) -> bool {
+        self.code == 404 && self.reason.is_empty()
     }
 
     /// 404: there is no such object.
@@ -88,6 +113,12 @@ impl ApiError {
             .about(&kind.group, &kind.plural, name)
     }
 
+    /// 409: a deletion is meant for another object, which it names by its kind.
+    pub(super) fn unmet_precondition(kind: &Kind, name: &str, why: &str) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.qualified());
+        Self::plain(409, "Conflict", message).about(&kind.group, &kind.kind, name)
+    }
+
     /// 409: the object changed since it was read.
     pub(super) fn stale(kind: &Kind, name: &str) -> Self {
         Self::conflict(
@@ -106,9 +137,8 @@ impl ApiError {
 
     /// 422: the object is not valid.
     pub(super) fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
-        let qualified = if kind.group.is_empty() { kind.kind.clone() } else { format!("{}.{}", kind.kind, kind.group) };
-        let mut error = Self::plain(422, "Invalid", format!("{qualified} {name:?} is invalid: {}", spell_out(&causes)))
-            .about(&kind.group, &kind.kind, name);
+        let message = format!("{} {name:?} is invalid: {}", kind.qualified(), spell_out(&causes));
+        let mut error = Self::plain(422, "Invalid", message).about(&kind.group, &kind.kind, name);
         error.causes = causes;
         error
     }
@@ -118,26 +148,18 @@ impl ApiError {
         Self::plain(400, "BadRequest", message)
     }
 
-    /// 403 with the real server's words; `name` is empty for collections.
-    pub(super) fn forbidden(
-        kind: &Kind,
-        subresource: &str,
-        name: &str,
-        namespace: Option<&str>,
-        verb: &str,
-        user: &str,
-    ) -> Self {
-        let resource =
-            if subresource.is_empty() { kind.plural.clone() } else { format!("{}/{subresource}", kind.plural) };
+    /// 403 with the real server's words.
+    pub(super) fn forbidden(attempt: &Attempt<'_>, user: &str) -> Self {
+        let Attempt { verb, group, resource, namespace, name } = attempt;
+        let plural = resource.split('/').next().unwrap_or_default();
+        let qualified = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
         let named = if name.is_empty() { String::new() } else { format!(" {name:?}") };
         let scope = namespace
             .map_or_else(|| "at the cluster scope".to_owned(), |namespace| format!("in the namespace {namespace:?}"));
         let message = format!(
-            "{}{named} is forbidden: User {user:?} cannot {verb} resource {resource:?} in API group {:?} {scope}",
-            kind.resource(),
-            kind.group
+            "{qualified}{named} is forbidden: User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {scope}"
         );
-        Self::plain(403, "Forbidden", message).about(&kind.group, &kind.plural, name)
+        Self::plain(403, "Forbidden", message).about(group, plural, name)
     }
 
     /// 403 from the admission of namespaced objects: the namespace is going away.

@@ -103,6 +103,7 @@ mod apply;
 mod http;
 mod model;
 mod watching;
+mod worlds;
 
 /// A caller over HTTP, without a network.
 struct Caller(Cluster);

@@ -5,7 +5,7 @@ use super::{
     schema::{Scalar, Schema, Shape},
     status::{Cause, invalid, required, unsupported},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The object without fields that are `null`, which is the same as not being there.
 pub(super) fn without_nulls(value: Value) -> Value {
@@ -25,10 +25,14 @@ fn dotted(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// Paths of fields that the kind does not have, such as `spec.containers[0].imagee`.
-pub(super) fn unknown_fields(schema: &Schema, value: &Value) -> Vec<String> {
+/// Paths of fields that the kind does not have, such as `spec.containers[0].imagee`: of custom resources in the order of the
+/// alphabet, of others as they come.
+pub(super) fn unknown_fields(kind: &Kind, value: &Value) -> Vec<String> {
     let mut unknown = Vec::new();
-    find_unknown(schema, value, "", &mut unknown);
+    find_unknown(&kind.schema, value, "", &mut unknown);
+    if kind.is_custom() {
+        unknown.sort();
+    }
     unknown
 }
 
@@ -82,7 +86,7 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 /// Whether a value is of a scalar type.
-fn fits(scalar: Scalar, value: &Value) -> bool {
+pub(super) fn fits(scalar: Scalar, value: &Value) -> bool {
     match scalar {
         Scalar::String | Scalar::Time | Scalar::Bytes | Scalar::Duration => value.is_string(),
         Scalar::Integer => value.is_i64() || value.is_u64(),
@@ -138,83 +142,6 @@ fn mismatches<'a>(schema: &Schema, value: &'a Value, path: &str, found: &mut Vec
     }
 }
 
-/// Why an applied object cannot be read as its kind, in the words of structured-merge-diff.
-pub(super) fn typed_patch_problem(schema: &Schema, object: &Value) -> Option<String> {
-    if let Some(field) = unknown_fields(schema, object).into_iter().next() {
-        return Some(format!(".{field}: field not declared in schema"));
-    }
-    if let Some(twice) = duplicate_item(schema, object, "") {
-        return Some(twice);
-    }
-    let mut found = Vec::new();
-    mismatches(schema, object, "", &mut found);
-    let first = found.into_iter().next()?;
-    let go_type = match first.found {
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-        Value::Null => "<nil>",
-    };
-    let shown = first.found.as_str().map_or_else(|| first.found.to_string(), str::to_owned);
-    let expected = match first.shape {
-        Shape::Scalar(Scalar::Integer | Scalar::Number) => format!("expected numeric (int or float), got {go_type}"),
-        Shape::Scalar(Scalar::Boolean) => format!("expected boolean, got {go_type}"),
-        Shape::Scalar(_) => format!("expected string, got &value.valueUnstructured{{Value:{shown}}}"),
-        Shape::List { .. } => format!("expected list, got &{{{shown}}}"),
-        Shape::Any | Shape::Struct { .. } | Shape::Map { .. } => format!("expected map, got &{{{shown}}}"),
-    };
-    Some(format!(".{}: {expected}", first.path))
-}
-
-/// Two items of a merged list with the same key cannot be told apart, and cannot be applied.
-fn duplicate_item(schema: &Schema, value: &Value, path: &str) -> Option<String> {
-    use super::{fields::step_of_item, schema::Merge};
-    match (&schema.shape, value) {
-        (Shape::Struct { .. } | Shape::Map { .. }, Value::Object(map)) => map.iter().find_map(|(key, child)| {
-            schema.below(key).and_then(|shape| duplicate_item(&shape, child, &format!("{path}.{key}")))
-        }),
-        (Shape::List { item, merge }, Value::Array(items)) => {
-            if *merge != Merge::Atomic {
-                if let Merge::Keys(keys) = merge
-                    && let Some(problem) = missing_key(item, items, keys, path)
-                {
-                    return Some(problem);
-                }
-                let mut seen = std::collections::BTreeSet::new();
-                if let Some(twice) =
-                    items.iter().map(|value| step_of_item(schema, value)).find(|step| !seen.insert(step.clone()))
-                {
-                    let shown = twice.split_once(':').map_or(twice.as_str(), |(_, keys)| keys);
-                    return Some(format!("{path}: duplicate entries for key [{}]", keys_as_go(shown)));
-                }
-            }
-            items.iter().find_map(|child| duplicate_item(item, child, &format!("{path}[]")))
-        }
-        _ => None,
-    }
-}
-
-fn missing_key(item: &Schema, items: &[Value], keys: &[String], path: &str) -> Option<String> {
-    let has = |value: &Value, key: &String| {
-        value.get(key).is_some() || item.below(key).is_some_and(|field| field.default.is_some())
-    };
-    let at = items.iter().position(|value| !keys.iter().any(|key| has(value, key)))?;
-    let listed: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
-    Some(format!(
-        "{path}: element {at}: associative list with keys has an element that omits all keys {}",
-        listed.join(", ")
-    ))
-}
-
-fn keys_as_go(keys: &str) -> String {
-    let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
-    let keys: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    keys.join(",")
-}
-
 /// Why a whole object of a built-in kind cannot be read, in the words of Go's JSON reader.
 pub(super) fn unmarshal_problem(kind: &Kind, object: &Value) -> Option<String> {
     let mut found = Vec::new();
@@ -233,7 +160,55 @@ pub(super) fn unmarshal_problem(kind: &Kind, object: &Value) -> Option<String> {
         "boolean" => "bool",
         other => other,
     };
-    Some(format!("json: cannot unmarshal {got} into Go struct field {}.{} of type {go_wanted}", kind.kind, first.path))
+    // Go names the struct that the field is in. Of those further inside we know no names.
+    let within = if first.path.starts_with("spec.") { "Spec" } else { "" };
+    let (kind, path) = (&kind.kind, first.path);
+    Some(format!("json: cannot unmarshal {got} into Go struct field {kind}{within}.{path} of type {go_wanted}"))
+}
+
+/// Why the values of a built-in kind cannot be read, in the words of Go's readers.
+pub(super) fn unreadable_value(schema: &Schema, value: &Value) -> Option<Unreadable> {
+    match (&schema.shape, value) {
+        (Shape::Struct { .. } | Shape::Map { .. }, Value::Object(map)) => {
+            map.iter().find_map(|(key, child)| schema.below(key).and_then(|shape| unreadable_value(&shape, child)))
+        }
+        (Shape::List { item, .. }, Value::Array(items)) => items.iter().find_map(|child| unreadable_value(item, child)),
+        (Shape::Scalar(Scalar::Bytes), Value::String(text)) => first_that_is_no_base64(text).map(Unreadable::Bytes),
+        (Shape::Scalar(Scalar::Quantity), Value::String(text)) if !is_quantity(text) => Some(Unreadable::Quantity),
+        _ => None,
+    }
+}
+
+/// A value that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Bytes that are no base64 from here on.
+    Bytes(usize),
+    /// A quantity.
+    Quantity,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(at) => write!(formatter, "illegal base64 data at input byte {at}"),
+            Self::Quantity => formatter.write_str(QUANTITY_RULE),
+        }
+    }
+}
+
+/// Where Go's reader finds that a text is no base64.
+fn first_that_is_no_base64(text: &str) -> Option<usize> {
+    use base64::{DecodeError, Engine as _, engine::general_purpose::STANDARD};
+    match STANDARD.decode(text) {
+        // It reads over bits that are left at the end.
+        Ok(_) | Err(DecodeError::InvalidLastSymbol(..)) => None,
+        Err(DecodeError::InvalidByte(at, _)) => Some(at),
+        // Padding that is not whole is found missing at the end, no padding at all where the last four begin.
+        Err(DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => {
+            Some(if text.ends_with('=') { text.len() } else { text.len() - text.len() % 4 })
+        }
+    }
 }
 
 /// What the schema demands and the object does not have. For the status subresource only `status` is looked at.
@@ -259,7 +234,7 @@ pub(super) fn violations(kind: &Kind, object: &Value, only_status: bool) -> Vec<
             continue;
         }
         if let Some(shape) = kind.schema.below(key).filter(|_| key != "metadata") {
-            demand(&shape, child, key, kind.is_custom(), &mut causes);
+            demand(&shape, child, key, Checker::of(kind), &mut causes);
         }
     }
     if !only_status && let Shape::Struct { fields, .. } = &kind.schema.shape {
@@ -269,37 +244,70 @@ pub(super) fn violations(kind: &Kind, object: &Value, only_status: bool) -> Vec<
     causes
 }
 
-fn demand(schema: &Schema, value: &Value, path: &str, custom: bool, causes: &mut Vec<Cause>) {
+/// What finds a value of a good type wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checker {
+    /// Go's readers, as soon as they come upon it: built-in kinds.
+    Reader,
+    /// The schema.
+    Schema,
+    /// The schema, and rules in CEL for what it leaves open.
+    SchemaAndRules,
+}
+
+impl Checker {
+    fn of(kind: &Kind) -> Self {
+        if !kind.is_custom() {
+            Self::Reader
+        } else if super::cel::has_rules(kind) {
+            Self::SchemaAndRules
+        } else {
+            Self::Schema
+        }
+    }
+}
+
+fn demand(schema: &Schema, value: &Value, path: &str, checker: Checker, causes: &mut Vec<Cause>) {
     match (&schema.shape, value) {
         (Shape::Struct { fields, one_of, .. }, Value::Object(map)) => {
             for (name, field) in fields {
                 match map.get(name) {
-                    Some(child) => demand(&field.schema, child, &dotted(path, name), custom, causes),
+                    Some(child) => demand(&field.schema, child, &dotted(path, name), checker, causes),
                     None if field.required => causes.push(required(dotted(path, name), "")),
                     None => {}
                 }
             }
-            if one_of.iter().filter(|name| map.contains_key(*name)).count() > 1 {
-                let why = format!("{path:?} must validate one and only one schema (oneOf)");
-                causes.push(invalid(path, &json!(""), &why));
+            let alternatives = one_of.iter().filter(|name| map.contains_key(*name)).count();
+            if alternatives > 1 {
+                let why = format!(
+                    "{path:?} must validate one and only one schema (oneOf). Found {alternatives} valid alternatives"
+                );
+                causes.push(invalid("<nil>", &json!(""), &why));
             }
         }
         (Shape::Map { value: shape, .. }, Value::Object(map)) => {
             for (key, child) in map {
-                demand(shape, child, &dotted(path, key), custom, causes);
+                demand(shape, child, &dotted(path, key), checker, causes);
             }
         }
         (Shape::List { item, .. }, Value::Array(items)) => {
             for (at, child) in items.iter().enumerate() {
-                demand(item, child, &format!("{path}[{at}]"), custom, causes);
+                demand(item, child, &format!("{path}[{at}]"), checker, causes);
             }
         }
-        (Shape::Scalar(scalar), value) => demand_of_scalar(schema, *scalar, value, path, custom, causes),
+        (Shape::Scalar(scalar), value) => demand_of_scalar(schema, *scalar, value, path, checker, causes),
         _ => {}
     }
 }
 
-fn demand_of_scalar(schema: &Schema, scalar: Scalar, value: &Value, path: &str, custom: bool, causes: &mut Vec<Cause>) {
+fn demand_of_scalar(
+    schema: &Schema,
+    scalar: Scalar,
+    value: &Value,
+    path: &str,
+    checker: Checker,
+    causes: &mut Vec<Cause>,
+) {
     if let Some(text) = value.as_str() {
         if !schema.allowed.is_empty() && !schema.allowed.iter().any(|allowed| allowed == text) {
             causes.push(unsupported(path, value, &schema.allowed));
@@ -314,7 +322,7 @@ fn demand_of_scalar(schema: &Schema, scalar: Scalar, value: &Value, path: &str, 
         if schema.pattern.is_some() && !is_label(text) {
             causes.push(invalid(path, value, LABEL_RULE));
         }
-        if let Some(why) = malformed(scalar, text, path, custom) {
+        if let Some(why) = malformed(scalar, text, path, checker) {
             causes.push(invalid(path, value, &why));
         }
     }
@@ -322,6 +330,9 @@ fn demand_of_scalar(schema: &Schema, scalar: Scalar, value: &Value, path: &str, 
         let (least, most) = (schema.min.unwrap_or(i64::MIN), schema.max.unwrap_or(i64::MAX));
         if number < least || number > most {
             let why = match (schema.min, schema.max) {
+                (Some(least), None) if checker != Checker::Reader => {
+                    format!("{path} in body should be greater than or equal to {least}")
+                }
                 (Some(least), Some(most)) => format!("must be between {least} and {most}, inclusive"),
                 (Some(least), None) => format!("must be greater than or equal to {least}"),
                 (None, most) => format!("must be less than or equal to {}", most.unwrap_or(i64::MAX)),
@@ -344,19 +355,23 @@ pub(super) fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| alphanumeric(&byte) || byte == b'-')
 }
 
-fn malformed(scalar: Scalar, text: &str, path: &str, custom: bool) -> Option<String> {
+const QUANTITY_RULE: &str =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+fn malformed(scalar: Scalar, text: &str, path: &str, checker: Checker) -> Option<String> {
     use base64::Engine as _;
     match scalar {
+        _ if checker == Checker::Reader => None,
         Scalar::Bytes if base64::engine::general_purpose::STANDARD.decode(text).is_err() => {
             Some(format!("{path} in body must be of type byte: {text:?}"))
         }
         Scalar::Time if text.parse::<jiff::Timestamp>().is_err() => {
             Some(format!("{path} in body must be of type date-time: {text:?}"))
         }
-        Scalar::Duration if custom && !is_go_duration(text) => Some(format!("time: invalid duration {text:?}")),
-        Scalar::Quantity if !is_quantity(text) => Some(
-            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".to_owned(),
-        ),
+        Scalar::Duration if checker == Checker::Schema && !is_go_duration(text) => {
+            Some(format!("time: invalid duration {text:?}"))
+        }
+        Scalar::Quantity if !is_quantity(text) => Some(QUANTITY_RULE.to_owned()),
         _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use super::{
     Cluster,
     catalog::Kind,
-    list::Selection,
     request::{Form, Query, bad_option},
+    selector::Selection,
     status::ApiError,
     store::{Change, ChangeType},
     table,

@@ -2,14 +2,16 @@
 //! server does on the way (defaults, ownership, checks, generation, and nothing at all when nothing changes).
 
 use super::{
-    catalog::{Kind, split_api_version},
-    defaults,
+    catalog::Kind,
+    cel, defaults, identity,
     managed::{Apply, Endpoint, Operation, Owners, Writer},
     rules,
     state::{State, holds_back},
     status::ApiError,
     store::Key,
-    validate, webhooks,
+    typed, validate,
+    validate::Unreadable,
+    webhooks,
 };
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -44,14 +46,20 @@ impl Target {
         Key::new(&self.kind, &self.namespace, &self.name)
     }
 
-    fn api_version(&self) -> String {
+    /// The version, as objects spell it.
+    pub(super) fn api_version(&self) -> String {
         self.kind.spell(&self.version)
     }
 
     /// How errors about applied objects name it.
     fn described(&self) -> String {
         let place = if self.namespace.is_empty() { "/".to_owned() } else { format!("{}/", self.namespace) };
-        format!("{place}{}; {}, Kind={}", self.name, self.api_version(), self.kind.kind)
+        format!("{place}{}; {}", self.name, self.typed())
+    }
+
+    /// Its version and kind, as errors spell them.
+    fn typed(&self) -> String {
+        identity::typed(&self.api_version(), &self.kind.kind)
     }
 }
 
@@ -129,10 +137,25 @@ pub(super) fn create(
     }
     defaults::fill_in(&target.kind, &mut object);
     let mut owners = Owners::default();
-    let empty = skeleton(&target);
+    let empty = defaults::nothing(&target.kind, skeleton(&target));
     let writer = options.writer(&target, Operation::Update);
     owners.update(&target.kind.schema, &empty, &object, &writer, options.endpoint, &now());
     finish(state, &target, options, None, object, &owners, warnings)
+}
+
+/// `managedFields` of an object that is sent and not kept.
+pub(super) fn owners_of_new(target: &Target, object: &Value, options: &Options) -> Value {
+    let mut owners = Owners::default();
+    let writer = options.writer(target, Operation::Update);
+    owners.update(
+        &target.kind.schema,
+        &defaults::nothing(&target.kind, skeleton(target)),
+        object,
+        &writer,
+        options.endpoint,
+        &now(),
+    );
+    owners.to_value()
 }
 
 /// Puts an object in the place of the one that is there.
@@ -154,28 +177,33 @@ pub(super) fn patch(state: &mut State, target: &Target, patch: &Patch, options: 
     let spoken = in_version(&live, &target.kind, &target.version);
     let patched = super::patch::patched(&target.kind.schema, &spoken, patch)?;
     let mut warnings = Vec::new();
-    let unknown = validate::unknown_fields(&target.kind.schema, &patched);
+    let unknown = validate::unknown_fields(&target.kind, &patched);
     let object = match options.strictness {
-        Strictness::Strict if !unknown.is_empty() => return Err(strict_patch_error(patch, &unknown)),
+        Strictness::Strict if !unknown.is_empty() => {
+            return Err(patch_error(patch, &patched, &strict_decoding(&unknown)));
+        }
         Strictness::Warn => {
             warnings.extend(unknown.iter().map(|field| format!("unknown field {field:?}")));
             validate::without_unknown(&target.kind.schema, &patched)
         }
         Strictness::Strict | Strictness::Ignore => validate::without_unknown(&target.kind.schema, &patched),
     };
+    if let Some(problem) = unreadable(target, &object) {
+        return Err(patch_error(patch, &patched, &problem.to_string()));
+    }
     let object = decode(target, object, options, &mut warnings)?;
     update(state, target, &live, object, options, warnings)
 }
 
-fn strict_patch_error(patch: &Patch, unknown: &[String]) -> ApiError {
-    let (Patch::Merge(body) | Patch::Json(body) | Patch::Strategic(body)) = patch;
-    let why = strict_decoding(unknown);
-    let mut error = ApiError::plain(
-        422,
-        "Invalid",
-        format!(" \"\" is invalid: patch: Invalid value: {:?}: {why}", body.to_string()),
-    );
-    error.causes = vec![super::status::invalid("patch", &json!(body.to_string()), &why)];
+/// What came of a patch cannot be read. The real server shows it, as Go prints it.
+fn patch_error(patch: &Patch, patched: &Value, why: &str) -> ApiError {
+    let shown = match patch {
+        Patch::Merge(_) | Patch::Json(_) => patched.to_string(),
+        Patch::Strategic(body) => body.to_string(),
+    };
+    let cause = super::status::invalid("patch", &json!(shown), why);
+    let mut error = ApiError::plain(422, "Invalid", format!(" \"\" is invalid: patch: {}", cause.message));
+    error.causes = vec![cause];
     error
 }
 
@@ -192,7 +220,7 @@ fn update(
     options: &Options,
     warnings: Vec<String>,
 ) -> Result<Outcome, ApiError> {
-    check_preconditions(target, live, &object)?;
+    identity::check_preconditions(target, live, &object)?;
     carry_over(target, live, &mut object, options.endpoint);
     defaults::fill_in(&target.kind, &mut object);
     let mut owners = match object.pointer("/metadata/managedFields").and_then(Value::as_array).map(Vec::as_slice) {
@@ -206,23 +234,6 @@ fn update(
     finish(state, target, options, Some(live), object, &owners, warnings)
 }
 
-fn check_preconditions(target: &Target, live: &Value, object: &Value) -> Result<(), ApiError> {
-    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let wanted = text(object, "/metadata/resourceVersion").filter(|version| !version.is_empty());
-    if wanted.is_some() && wanted != text(live, "/metadata/resourceVersion") {
-        return Err(ApiError::stale(&target.kind, &target.name));
-    }
-    let uid = text(object, "/metadata/uid").filter(|uid| !uid.is_empty());
-    let live_uid = text(live, "/metadata/uid");
-    if let (Some(uid), Some(live_uid)) = (uid, live_uid)
-        && uid != live_uid
-    {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {live_uid}");
-        return Err(ApiError::conflict(&target.kind, &target.name, &why));
-    }
-    Ok(())
-}
-
 /// Server-side apply.
 pub(super) fn apply(
     state: &mut State,
@@ -231,7 +242,8 @@ pub(super) fn apply(
     force: bool,
     options: &Options,
 ) -> Result<Outcome, ApiError> {
-    check_identity(target, &object)?;
+    identity::check_applied_type(target, &object)?;
+    identity::check_place(target, &object)?;
     if object.pointer("/metadata/managedFields").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
@@ -240,27 +252,38 @@ pub(super) fn apply(
         return Err(ApiError::not_found(&target.kind, &target.name));
     }
     let applied = validate::without_nulls(object);
-    if let Some(problem) = validate::typed_patch_problem(&target.kind.schema, &applied) {
+    if let Some(problem) = typed::problem(&target.kind.schema, &applied) {
         let message = format!("failed to create typed patch object ({}): {problem}", target.described());
         return Err(ApiError::plain(500, "", message));
     }
-    if let Some(live) = &live {
-        check_preconditions(target, live, &applied)?;
-    } else if applied.pointer("/metadata/uid").and_then(Value::as_str).is_some_and(|uid| !uid.is_empty()) {
-        return Err(ApiError::conflict(&target.kind, &target.name, "uid mismatch: the provided object specified uid"));
-    }
+    identity::check_applied_identity(target, live.as_deref(), &applied)?;
     let base = live.as_ref().map_or_else(|| skeleton(target), |live| in_version(live, &target.kind, &target.version));
     let applied = applied_part(applied, target, options.endpoint);
     let writer = options.writer(target, Operation::Apply);
     let mut owners = Owners::of(&base);
     let request = Apply { writer: &writer, force, endpoint: options.endpoint, exists: live.is_some(), now: &now() };
     let mut object = owners.apply(&target.kind.schema, &base, &applied, &request)?;
+    if let Some(problem) = unreadable(target, &object) {
+        let reader = if matches!(problem, Unreadable::Bytes(_)) { "error decoding from json: " } else { "" };
+        let message = format!(
+            "failed to convert new object ({}) to proper version: unable to convert unstructured object to {}: \
+             {reader}{problem}",
+            target.described(),
+            target.typed()
+        );
+        return Err(ApiError::plain(500, "", message));
+    }
     match &live {
         Some(live) => carry_over(target, live, &mut object, options.endpoint),
         None => state.must_accept_new_content(&target.kind, &target.namespace, &target.name)?,
     }
     defaults::fill_in(&target.kind, &mut object);
     finish(state, target, options, live.as_ref(), object, &owners, Vec::new())
+}
+
+/// What cannot be read of a built-in kind's object; of others everything can.
+fn unreadable(target: &Target, object: &Value) -> Option<Unreadable> {
+    if target.kind.is_custom() { None } else { validate::unreadable_value(&target.kind.schema, object) }
 }
 
 /// What of an applied object the endpoint writes.
@@ -286,11 +309,12 @@ fn applied_part(mut applied: Value, target: &Target, endpoint: Endpoint) -> Valu
 
 /// Reads a whole object that was sent: is it the kind, does it fit, which fields are not known.
 fn decode(target: &Target, object: Value, options: &Options, warnings: &mut Vec<String>) -> Result<Value, ApiError> {
-    check_identity(target, &object)?;
+    identity::check_type(target, &object)?;
+    identity::check_place(target, &object)?;
     let object = validate::without_nulls(object);
     let kind = &target.kind;
     let handled_as = format!("{} in version {:?} cannot be handled as a {}", kind.kind, target.version, kind.kind);
-    let unknown = validate::unknown_fields(&kind.schema, &object);
+    let unknown = validate::unknown_fields(kind, &object);
     match options.strictness {
         Strictness::Strict if !unknown.is_empty() => {
             return Err(ApiError::bad_request(format!("{handled_as}: {}", strict_decoding(&unknown))));
@@ -304,6 +328,9 @@ fn decode(target: &Target, object: Value, options: &Options, warnings: &mut Vec<
     {
         return Err(ApiError::bad_request(format!("{handled_as}: {problem}")));
     }
+    if let Some(problem) = unreadable(target, &object) {
+        return Err(ApiError::bad_request(format!("{handled_as}: {problem}")));
+    }
     set(&mut object, "apiVersion", json!(target.api_version()));
     set(&mut object, "kind", json!(kind.kind));
     if kind.namespaced {
@@ -312,47 +339,6 @@ fn decode(target: &Target, object: Value, options: &Options, warnings: &mut Vec<
         metadata_of(&mut object).remove("namespace");
     }
     Ok(object)
-}
-
-fn check_identity(target: &Target, object: &Value) -> Result<(), ApiError> {
-    if !object.is_object() {
-        return Err(ApiError::bad_request("the body of the request is not an object"));
-    }
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let (expected, sent) = (target.api_version(), text("/apiVersion"));
-    if !sent.is_empty() && sent != expected {
-        let (group, _) = split_api_version(sent);
-        let message = if group == target.kind.group {
-            format!("the API version in the data ({sent}) does not match the expected API version ({expected})")
-        } else {
-            format!("no kind {:?} is registered for version {sent:?}", text("/kind"))
-        };
-        return Err(ApiError::bad_request(message));
-    }
-    if !text("/kind").is_empty() && text("/kind") != target.kind.kind {
-        return Err(ApiError::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: expected {}, got {}",
-            text("/kind"),
-            target.version,
-            target.kind.kind,
-            target.kind.kind,
-            text("/kind")
-        )));
-    }
-    let namespace = text("/metadata/namespace");
-    if target.kind.namespaced && !namespace.is_empty() && namespace != target.namespace {
-        return Err(ApiError::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
-    }
-    let name = text("/metadata/name");
-    if !target.name.is_empty() && !name.is_empty() && name != target.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            target.name
-        )));
-    }
-    Ok(())
 }
 
 /// What no caller can change is taken from the live object, and so is the part that this endpoint does not write.
@@ -420,8 +406,10 @@ fn finish(
         stamp(&target, &mut object);
     }
     rules::prepare(state, kind, live.map(AsRef::as_ref), &mut object);
+    defaults::show_status(kind, &mut object);
     number_generation(kind, live.map(AsRef::as_ref), &mut object);
-    let causes = validate::violations(kind, &object, options.endpoint == Endpoint::Status);
+    let mut causes = validate::violations(kind, &object, options.endpoint == Endpoint::Status);
+    causes.extend(cel::violations(kind, &object, &causes));
     let causes = if causes.is_empty() { rules::violations(kind, live.map(AsRef::as_ref), &object) } else { causes };
     if !causes.is_empty() {
         return Err(ApiError::invalid(kind, &target.name, causes));

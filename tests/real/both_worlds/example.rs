@@ -1,6 +1,6 @@
-//! What the real API server makes of Gatewright's objects, held against what the practice ground makes of them.
+//! What both worlds make of the objects that the example becomes.
 
-use crate::api_server::ApiServer;
+use super::rows::forget;
 use crate::parts::ground;
 use gatewright::answers::Answers;
 use gatewright::blueprint::{Existing, Known, blueprint};
@@ -9,6 +9,7 @@ use gatewright::facts::{CloudEndpoints, Facts, RegisteredFacts, TenantFacts};
 use gatewright::practice::world;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
 
@@ -74,34 +75,9 @@ pub(crate) fn pods_of(objects: &[Value]) -> Vec<Value> {
     deployments.map(pod).collect()
 }
 
-/// What is another in every world.
-fn forget(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            // The real server shows a status that nobody has written yet, the practice ground does not.
-            fields.retain(|name, field| name != "status" || *field != json!({}));
-            for (name, field) in fields.iter_mut() {
-                match name.as_str() {
-                    "uid" | "resourceVersion" | "creationTimestamp" | "time" | "clusterIP" | "clusterIPs"
-                        if !field.is_object() =>
-                    {
-                        *field = Value::from("another in every world");
-                    }
-                    _ => forget(field),
-                }
-            }
-            fields.sort_keys();
-        }
-        Value::Array(values) => values.iter_mut().for_each(forget),
-        _ => {}
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn given_both_worlds_when_the_example_is_tried_on_them_then_both_make_the_same_of_every_object() {
-    let Some(real) = ApiServer::start().await else { return };
-    real.serve_resources_of("istio-files-newest").await;
-    real.serve_resources_of("cert-manager-files").await;
+    let Some(real) = super::real().await else { return };
     let world = world::healthy().unwrap();
     real.make(&world).await;
     real.make(&pods_of(&world)).await;
@@ -132,4 +108,54 @@ async fn given_both_worlds_when_the_example_is_tried_on_them_then_both_make_the_
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     ground.stop().await.unwrap();
+}
+
+/// A practice cluster at which nobody is at work but who applies, as in the real one.
+async fn serve_practice(folder: &Path) -> Cluster {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let cluster = super::practice();
+    let world = world::healthy().unwrap();
+    let pods = pods_of(&world);
+    for object in world.into_iter().chain(pods) {
+        cluster.create_or_replace("helm", object).unwrap();
+    }
+    tokio::spawn(async move { axum::serve(listener, cluster.router()).await });
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "practice",
+        "clusters": [{"name": "practice", "cluster": {"server": server}}],
+        "contexts": [{"name": "practice", "context": {"cluster": "practice", "user": "practice"}}],
+        "users": [{"name": "practice", "user": {"token": "practice"}}],
+    });
+    let path = folder.join("kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    gatewright::cluster::connect(Some(&path), None).await.unwrap()
+}
+
+/// Applies objects for real; answers the version that each has now.
+async fn applied(cluster: &Cluster, objects: &[Value]) -> Vec<(String, Value)> {
+    let mut versions = Vec::new();
+    for object in objects {
+        let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
+        let made = cluster.apply(object, Write::ForReal).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        versions.push((name, made["metadata"]["resourceVersion"].clone()));
+    }
+    versions
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_both_worlds_when_setup_stops_half_way_and_runs_twice_more_then_each_object_is_written_once() {
+    let Some(real) = super::real().await else { return };
+    let world = world::healthy().unwrap();
+    real.make(&world).await;
+    real.make(&pods_of(&world)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for cluster in [real.connect().await, serve_practice(folder.path()).await] {
+        let objects = objects(&cluster, &answers()).await;
+        let (half, _) = objects.split_at(objects.len() / 2);
+        let before = applied(&cluster, half).await;
+        let after = applied(&cluster, &objects).await;
+        assert_eq!(before, after[..half.len()], "what was made before is not written again");
+        assert_eq!(after, applied(&cluster, &objects).await, "nothing is written when all is there");
+    }
 }
