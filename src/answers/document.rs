@@ -2,6 +2,7 @@
 //!
 //! serde would stop at the first mistake and read `1.10` as a number; here every scalar stays the text that was written.
 
+use super::writer::Value;
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, Span};
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -57,6 +58,40 @@ impl Node {
     pub(super) fn is_empty(&self) -> bool {
         matches!(&self.content, Content::Text { text, quoted: false } if ["", "~", "null", "Null", "NULL"].contains(&text.as_str()))
     }
+}
+
+/// The tree of these keys and values, as if they had been written below each other.
+pub(super) fn tree(entries: &[(&str, Value)]) -> Vec<Entry> {
+    let mut root = Vec::new();
+    for (index, (path, value)) in entries.iter().enumerate() {
+        let place = Place { line: index + 1, column: 1 };
+        let text = |text: &String, quoted| Content::Text { text: text.clone(), quoted };
+        let content = match value {
+            Value::Text(written) => text(written, true),
+            Value::Bare(written) => text(written, false),
+            Value::List(items) => {
+                Content::List(items.iter().map(|item| Rc::new(Node { place, content: text(item, true) })).collect())
+            }
+        };
+        put(&mut root, path, place, Rc::new(Node { place, content }));
+    }
+    root
+}
+
+fn put(entries: &mut Vec<Entry>, path: &str, place: Place, value: Rc<Node>) {
+    let Some((section, rest)) = path.split_once('.') else {
+        entries.push(Entry { key: path.to_owned(), place, value });
+        return;
+    };
+    let inside = entries.iter_mut().find(|entry| entry.key == section).and_then(|entry| Rc::get_mut(&mut entry.value));
+    if let Some(Node { content: Content::Section(inside), .. }) = inside {
+        put(inside, rest, place, value);
+        return;
+    }
+    let mut inside = Vec::new();
+    put(&mut inside, rest, place, value);
+    let value = Rc::new(Node { place, content: Content::Section(inside) });
+    entries.push(Entry { key: section.to_owned(), place, value });
 }
 
 /// Why a text is not YAML, or not YAML as answers use it.

@@ -13,7 +13,7 @@ use super::{
 };
 
 pub use super::writer::render;
-pub(crate) use super::writer::{Value, entries, render_entries};
+pub(crate) use super::writer::{Value, entries};
 
 /// Reads answers; `origin` names the text in messages, such as `gatewright.yaml`.
 pub fn parse(text: &str, origin: &str) -> Result<Answers, Mistakes> {
@@ -24,12 +24,25 @@ pub fn parse(text: &str, origin: &str) -> Result<Answers, Mistakes> {
     let Content::Section(entries) = &root.content else {
         return Err(whole(root.place, "there are no `key: value` lines in it", START_RIGHT));
     };
+    understood(entries, origin)
+}
+
+/// Reads answers that are keys and values already, by the same rules. There is no text in between: somebody who looks at hundreds
+/// of choices has each of them held against every rule.
+pub(crate) fn read_entries(entries: &[(&'static str, Value)], origin: &str) -> Result<Answers, Mistakes> {
+    understood(&document::tree(entries), origin)
+}
+
+fn understood(entries: &[document::Entry], origin: &str) -> Result<Answers, Mistakes> {
     let mut reader = Reader::new(entries);
     let answers = answers(&mut reader);
     let mistakes = reader.into_mistakes();
     match answers {
         Ok(answers) if mistakes.is_empty() => Ok(answers),
-        _ if mistakes.is_empty() => Err(whole(Place::START, "it cannot be read, and we cannot say why", START_RIGHT)),
+        _ if mistakes.is_empty() => {
+            let unclear = Mistake::new(Place::START, "", "it cannot be read, and we cannot say why", START_RIGHT);
+            Err(Mistakes::new(origin, vec![unclear]))
+        }
         _ => Err(Mistakes::new(origin, mistakes)),
     }
 }

@@ -108,7 +108,7 @@ pub fn render(answers: &Answers) -> String {
 }
 
 /// Writes answers that may be incomplete, or wrong: what is not among them is commented out.
-pub(crate) fn render_entries(entries: &[(&'static str, Value)]) -> String {
+fn render_entries(entries: &[(&'static str, Value)]) -> String {
     let mut file = String::from(
         "# Answers for Gatewright: what was decided, one key a decision, and never a secret.\n\
          # A line in `# key: value` form is off; take the `# ` away to turn it on.\n",

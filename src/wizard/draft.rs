@@ -168,7 +168,7 @@ impl Draft {
 
     /// The answers, if they are complete and right.
     pub fn answers(&self) -> Result<Answers, Mistakes> {
-        file::parse(&file::render_entries(&self.entries()), "the answers")
+        file::read_entries(&self.entries(), "the answers")
     }
 
     /// What the answers file's reader says against the answer to the question called `id`, whatever else is missing.

@@ -2,8 +2,8 @@
 
 use crate::answers::{
     Access, Adopt, Answers, Application, Certificate, Consent, DnsZone, EmailClaim, GatewayChoice, HookPlacement,
-    Issuer, IssuerKind, NewIssuer, PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
-    file::{parse, render},
+    Issuer, IssuerKind, Mistakes, NewIssuer, PasswordSource, Proxy, Redis, Registration, Sessions, Workload,
+    file::{entries, parse, read_entries, render},
     names::{AcmeServer, ClientId, DnsName, EmailAddress, Lifetime, Port, ResourceGroup, SubscriptionId},
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -292,7 +292,9 @@ proptest! {
     #[test]
     fn given_any_answers_when_written_and_read_then_they_are_the_same(answers in all_answers()) {
         let written = render(&answers);
-        prop_assert_eq!(parse(&written, "written").map_err(|mistakes| TestCaseError::fail(mistakes.to_string()))?, answers);
+        let failed = |mistakes: Mistakes| TestCaseError::fail(mistakes.to_string());
+        prop_assert_eq!(&parse(&written, "written").map_err(failed)?, &answers);
+        prop_assert_eq!(&read_entries(&entries(&answers), "keys and values").map_err(failed)?, &answers);
     }
 
     #[test]
