@@ -373,6 +373,21 @@ pub struct ContextSummary {
     pub is_current: bool,
 }
 
+/// Whether who is signed in may consent for everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum ConsentRight {
+    /// Yes.
+    May {
+        /// By which directory role or permission.
+        by: String,
+    },
+    /// No.
+    MayNot {
+        /// The directory role, the least that suffices, of somebody who may.
+        who: String,
+    },
+}
+
 /// A way to sign in, as far as this machine alone can tell: whether Entra lets it through shows when it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SignInSummary {

@@ -86,7 +86,7 @@ pub enum Reason {
     },
     /// The application's Service is not there.
     #[error(
-        "there is no Service `{service}` in namespace `{namespace}`. Name one that is there, or let the application be deployed (`application.image`)"
+        "there is no Service `{service}` in namespace `{namespace}`. Name one that is there, or let the application be deployed (`application.deploy.image`)"
     )]
     ServiceNotFound {
         /// The Service that the answers name.
@@ -324,6 +324,37 @@ pub enum Reason {
         /// Its namespace.
         namespace: String,
     },
+}
+
+impl Reason {
+    /// The answers file's key whose answer would mend it; nothing, where no answer could.
+    pub fn answer(&self) -> Option<&'static str> {
+        match self {
+            Self::IstioTooOld { .. } | Self::KindNotServed { .. } => None,
+            Self::SecondCustomProvider { .. } | Self::NoSidecar { .. } => Some("hook"),
+            Self::NameServedByAnother { name, host, .. } if name != host => Some("certificate.names"),
+            Self::NameServedByAnother { .. } | Self::HostRoutedByAnother { .. } => Some("application.host"),
+            Self::ServiceNotFound { .. }
+            | Self::ServiceWithoutSelector { .. }
+            | Self::SelectorTooWide { .. }
+            | Self::NoPods { .. } => Some("application.service.name"),
+            Self::PortNotOffered { .. } => Some("application.service.port"),
+            Self::NamespaceNotInjected { .. } => Some("application.namespace"),
+            Self::IssuerNotFound { .. } => Some("certificate.issuer"),
+            Self::WildcardNeedsDns01 { .. } => Some("certificate.names"),
+            Self::TlsSecretNotFound { .. }
+            | Self::TlsSecretOfAnotherType { .. }
+            | Self::TlsSecretUnreadable { .. }
+            | Self::CertificateNotValid { .. }
+            | Self::CertificateDoesNotCover { .. } => Some("certificate.secretName"),
+            Self::RedisNotFound { .. } | Self::RedisPortNotOffered { .. } => Some("sessions.redis.address"),
+            Self::RedisSecretNotFound { .. } => Some("sessions.redis.passwordFrom.secret"),
+            Self::RedisKeyNotFound { .. } | Self::RedisPasswordUnusable { .. } => {
+                Some("sessions.redis.passwordFrom.key")
+            }
+            Self::GatewayWithoutLabels { .. } => Some("gateway"),
+        }
+    }
 }
 
 /// Where a lock would sit.

@@ -175,6 +175,7 @@ async fn in_tenant(tenant: &entra::Session, need: &Need) -> News {
             };
             News::Registrations(likeness.clone(), found)
         }
+        Need::ConsentRight => News::ConsentRight(fact(tenant.consent_right().await)),
         Need::Subscriptions => {
             let found = ResourceManager::of(tenant).subscriptions().await;
             News::Subscriptions(fact(found.map(|found| {

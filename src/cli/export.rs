@@ -32,7 +32,7 @@ pub(super) async fn export(global: &Global, screen: Screen, directory: &Path) ->
         let (connection, answers) = connected(global, screen, &events, None, "export").await?;
         let seen = engine::look(&connection.target, &answers, &events).await;
         connection.close().await;
-        seen.map(|seen| (answers, seen)).map_err(|problem| screen.problem(&events, "export", problem))
+        seen.map(|seen| (answers, seen)).map_err(|no_plan| screen.problem(&events, "export", no_plan.problem))
     };
     let (answers, seen) = match unless_interrupted(&cancelled_by_signals(), looking).await {
         Ok(looked) => looked,

@@ -13,7 +13,7 @@ use crate::{
     answers::Answers,
     blueprint::{self, PartId},
     engine::{
-        self, Plan,
+        self, NoPlan, Plan,
         event::{Envelope, Event, Events, Outcome, Problem},
     },
     face::{Face as _, Plain, Style, plan_text, problem_text},
@@ -31,9 +31,10 @@ const SIGN_IN_PATIENCE: Duration = Duration::from_secs(16 * 60);
 const NOTHING_CHANGED: &str = "Nothing has been changed.";
 
 /// How it was left: the exit code, and what to say about it in the scrollback.
-struct Left {
-    exit: Exit,
-    text: String,
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) exit: Exit,
+    pub(super) text: String,
 }
 
 /// Whether this run is to be full-screen.
@@ -63,29 +64,45 @@ pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) ->
     if !std::io::stdin().is_terminal() {
         return unusable("the full screen needs a terminal to read keys from; use --ui plain or --ui json");
     }
-    let about = answers.as_ref().map(|answers| answers.application.name.to_string()).or_else(|| app.map(str::to_owned));
-    let about = about.unwrap_or_default();
-    let opening = Opening {
-        doing: "setup".to_owned(),
-        folder: if about.is_empty() { "./objects".to_owned() } else { format!("./{about}-objects") },
-        about,
-        practice: global.practice.is_some(),
-        confirmed: global.yes,
-    };
-    let stage = match Stage::open(opening) {
+    let stage = match Stage::open(opening(global, app, answers.as_ref())) {
         Ok(stage) => stage,
         Err(error) => {
             return unusable(&format!("the full screen needs a terminal ({error}); use --ui plain or --ui json"));
         }
     };
     let (global, app) = (global.clone(), app.map(str::to_owned));
-    let performed = stage.perform(move |dialogue| work(global, screen, app, answers, dialogue)).await;
-    leave_a_transcript(&performed.told);
+    let performed = stage
+        .perform(move |mut dialogue| async move { work(&global, screen, app.as_deref(), answers, &mut dialogue).await })
+        .await;
     end(performed)
 }
 
-fn end(performed: Performed<Left>) -> Exit {
-    let Performed { value, was_applying, .. } = performed;
+/// The same from what is installed, on the screen that is open. Whether the person has left, or only this, the dialogue tells.
+pub(super) async fn from_home(global: &Global, screen: Screen, app: Option<&str>, dialogue: &mut Dialogue) -> Left {
+    let answers = of_a_file(global, app);
+    dialogue.open(opening(global, app, answers.as_ref().ok().and_then(Option::as_ref)));
+    match answers {
+        Ok(answers) => work(global, screen, app, answers, dialogue).await,
+        Err(error) => cannot_go_on(global, dialogue, no_answers(&error)).await,
+    }
+}
+
+fn opening(global: &Global, app: Option<&str>, answers: Option<&Answers>) -> Opening {
+    let about = answers.map(|answers| answers.application.name.to_string()).or_else(|| app.map(str::to_owned));
+    let about = about.unwrap_or_default();
+    Opening {
+        doing: "setup".to_owned(),
+        folder: if about.is_empty() { "./objects".to_owned() } else { format!("./{about}-objects") },
+        about,
+        practice: global.practice.is_some(),
+        confirmed: global.yes,
+    }
+}
+
+/// Leaves what was done and how it ended in the scrollback.
+pub(super) fn end(performed: Performed<Left>) -> Exit {
+    let Performed { value, was_applying, told } = performed;
+    leave_a_transcript(&told);
     let left = value.unwrap_or_else(|| Left {
         exit: Exit::Interrupted,
         text: if was_applying {
@@ -99,7 +116,7 @@ fn end(performed: Performed<Left>) -> Exit {
 }
 
 /// What was done stays in the scrollback, as the plain face would have told it; what it waited for meanwhile does not.
-fn leave_a_transcript(told: &[Envelope]) {
+pub(super) fn leave_a_transcript(told: &[Envelope]) {
     let mut plain = Plain::new(anstream::stderr(), Style::Brief, columns);
     for envelope in told {
         let stays = match &envelope.event {
@@ -120,18 +137,18 @@ fn leave_a_transcript(told: &[Envelope]) {
 }
 
 async fn work(
-    global: Global,
+    global: &Global,
     screen: Screen,
-    app: Option<String>,
+    app: Option<&str>,
     of_a_file: Option<Answers>,
-    dialogue: Dialogue,
+    dialogue: &mut Dialogue,
 ) -> Left {
     let events = Events::to(dialogue.listener());
-    let discovery = Discovery::new(&global, screen, &events);
-    let origin = of_a_file.as_ref().map(|_| file_name(&global));
+    let discovery = Discovery::new(global, screen, &events);
+    let origin = of_a_file.as_ref().map(|_| file_name(global));
     let mut run =
         Run { global, discovery, events, dialogue, looking: JoinSet::new(), origin, connected: None, applied: false };
-    let left = Box::pin(run.carry_through(app.as_deref(), of_a_file)).await;
+    let left = Box::pin(run.carry_through(app, of_a_file)).await;
     // Whatever still looks must not keep a practice ground from being written down.
     run.looking.abort_all();
     run.discovery.close().await;
@@ -143,11 +160,11 @@ fn file_name(global: &Global) -> String {
 }
 
 /// A run of setup, from the first answers to its end.
-struct Run {
-    global: Global,
+struct Run<'a> {
+    global: &'a Global,
     discovery: Discovery,
     events: Events,
-    dialogue: Dialogue,
+    dialogue: &'a mut Dialogue,
     /// What is being found out for the questions.
     looking: JoinSet<()>,
     /// The file that the answers came from, if they did.
@@ -168,9 +185,25 @@ enum Next {
     Revise,
     /// The same with another answer: the one behind this part.
     Edit(Option<PartId>),
+    /// The same with another answer to this key.
+    Mend(&'static str),
 }
 
-impl Run {
+impl Next {
+    /// What follows from a decision that was made while a plan is made, shown, or over; nothing, where it belongs to another
+    /// screen.
+    fn after(decision: Decision, left: impl FnOnce() -> Left) -> Option<Self> {
+        match decision {
+            Decision::Leave | Decision::Home => Some(Self::Left(left())),
+            Decision::Again => Some(Self::Again),
+            Decision::Revise => Some(Self::Revise),
+            Decision::Edit(part) => Some(Self::Edit(part)),
+            _ => None,
+        }
+    }
+}
+
+impl Run<'_> {
     async fn carry_through(&mut self, app: Option<&str>, of_a_file: Option<Answers>) -> Left {
         let (mut session, mut answers) = match Box::pin(self.first_answers(app, of_a_file)).await {
             Ok(first) => first,
@@ -184,10 +217,9 @@ impl Run {
                 Next::Revise => self.asked().await,
                 Next::Edit(part) => {
                     let about = part.and_then(|part| engine::answer_behind(&part, &answers));
-                    let wizard = Wizard::about_in(self.discovery.given(), &session, &answers);
-                    self.dialogue.ask(Conversation { wizard, about, note: self.note() });
-                    self.asked().await
+                    self.asked_about(&session, &answers, about).await
                 }
+                Next::Mend(key) => self.asked_about(&session, &answers, Some(key)).await,
             };
             match asked {
                 Some(revised) => (session, answers) = revised,
@@ -216,13 +248,13 @@ impl Run {
         let cancel = self.dialogue.cancel();
         match cancel.run_until_cancelled(Box::pin(self.discovery.begin())).await {
             Some(Ok(())) => self.asked().await.ok_or_else(nothing_changed),
-            Some(Err(problem)) => Err(cannot_go_on(&self.global, &mut self.dialogue, problem).await),
+            Some(Err(problem)) => Err(cannot_go_on(self.global, self.dialogue, problem).await),
             None => Err(nothing_changed()),
         }
     }
 
     async fn recorded(&mut self, session: &Session, app: Option<&str>) -> Result<Answers, Left> {
-        let problem = match self.connect(session).await {
+        let problem = match connect(&self.discovery, &mut self.connected, session).await {
             Ok(()) => match &self.connected {
                 Some((_, connection)) => match recorded(&connection.target.cluster, app).await {
                     Ok(answers) => return Ok(answers),
@@ -232,16 +264,7 @@ impl Run {
             },
             Err(problem) => problem,
         };
-        Err(cannot_go_on(&self.global, &mut self.dialogue, problem).await)
-    }
-
-    /// Connects, unless that is done.
-    async fn connect(&mut self, session: &Session) -> Result<(), Problem> {
-        if self.connected.as_ref().is_none_or(|(to, _)| to != session) {
-            let connection = Box::pin(self.discovery.connection(session)).await?;
-            self.connected = Some((session.clone(), connection));
-        }
-        Ok(())
+        Err(cannot_go_on(self.global, self.dialogue, problem).await)
     }
 
     /// What has to be said where answers of a file are changed.
@@ -252,12 +275,24 @@ impl Run {
         ))
     }
 
+    /// Asks for these answers once more, first for the one to `about`.
+    async fn asked_about(
+        &mut self,
+        session: &Session,
+        answers: &Answers,
+        about: Option<&'static str>,
+    ) -> Option<(Session, Box<Answers>)> {
+        let wizard = Wizard::about_in(self.discovery.given(), session, answers);
+        self.dialogue.ask(Conversation { wizard, about, note: self.note() });
+        self.asked().await
+    }
+
     /// Finds out what the questions need, each beside the others, until there are answers; `None` when the person leaves.
     async fn asked(&mut self) -> Option<(Session, Box<Answers>)> {
         loop {
             match self.dialogue.decision().await {
                 Decision::Plan(session, answers) => return Some((session, answers)),
-                Decision::Leave => return None,
+                Decision::Leave | Decision::Home => return None,
                 Decision::FindOut(session, need) => self.find_out(session, need),
                 Decision::SaveAnswers(answers) => self.dialogue.saved(questions::save_beside(&answers)),
                 // These belong to other screens.
@@ -297,21 +332,28 @@ impl Run {
     /// One look, one plan, and what the person makes of it.
     async fn attempt(&mut self, session: &Session, answers: &Answers) -> Next {
         let cancel = self.dialogue.cancel();
-        match cancel.run_until_cancelled(self.connect(session)).await {
-            None => return Next::Left(nothing_changed()),
-            Some(Ok(())) => {}
-            Some(Err(problem)) => return self.stuck(problem).await,
-        }
-        let Some((_, connection)) = &self.connected else { return Next::Left(nothing_changed()) };
-        let planning = Box::pin(engine::plan(&connection.target, answers, &self.events));
-        let plan = match cancel.run_until_cancelled(planning).await {
-            None => return Next::Left(nothing_changed()),
-            Some(Ok(plan)) => plan,
-            Some(Err(problem)) => return self.stuck(problem).await,
+        let Self { discovery, connected, events, dialogue, .. } = self;
+        let planning = async {
+            connect(discovery, connected, session).await?;
+            match connected {
+                Some((_, connection)) => engine::plan(&connection.target, answers, events).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let planned = tokio::select! {
+            biased;
+            next = called_away(dialogue) => return next,
+            () = cancel.cancelled() => return Next::Left(nothing_changed()),
+            planned = Box::pin(planning) => planned,
+        };
+        let plan = match planned {
+            Ok(Some(plan)) => plan,
+            Ok(None) => return Next::Left(nothing_changed()),
+            Err(no_plan) => return self.stuck(no_plan).await,
         };
         self.events.tell(Event::Planned { steps: plan.summaries(), counts: plan.counts() });
         self.dialogue.show_plan(items(&plan));
-        if let Some(next) = reviewed(&self.global, &plan, &mut self.dialogue).await {
+        if let Some(next) = reviewed(self.global, &plan, self.dialogue).await {
             return next;
         }
         Box::pin(self.carry_out(plan)).await
@@ -334,10 +376,13 @@ impl Run {
     }
 
     /// Shows why there is no plan. Other answers, another connection or another try may mend it.
-    async fn stuck(&mut self, problem: Problem) -> Next {
+    async fn stuck(&mut self, NoPlan { problem, answer }: NoPlan) -> Next {
         let left = cannot(&problem);
         self.dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: !self.global.yes });
-        self.what_next(left).await
+        match (self.what_next(left).await, answer) {
+            (Next::Edit(None), Some(key)) => Next::Mend(key),
+            (next, _) => next,
+        }
     }
 
     /// What the person wants after an end.
@@ -346,13 +391,36 @@ impl Run {
             return Next::Left(left);
         }
         loop {
-            match self.dialogue.decision().await {
-                Decision::Leave => return Next::Left(left),
-                Decision::Again => return Next::Again,
-                Decision::Edit(part) => return Next::Edit(part),
-                Decision::Revise => return Next::Revise,
-                _ => {}
+            let decision = self.dialogue.decision().await;
+            if matches!(decision, Decision::Leave | Decision::Home) {
+                return Next::Left(left);
             }
+            if let Some(next) = Next::after(decision, nothing_changed) {
+                return next;
+            }
+        }
+    }
+}
+
+/// Connects, unless that is done.
+async fn connect(
+    discovery: &Discovery,
+    connected: &mut Option<(Session, Connection)>,
+    session: &Session,
+) -> Result<(), Problem> {
+    if connected.as_ref().is_none_or(|(to, _)| to != session) {
+        let connection = Box::pin(discovery.connection(session)).await?;
+        *connected = Some((session.clone(), connection));
+    }
+    Ok(())
+}
+
+/// What the person wants who does not wait for the plan.
+async fn called_away(dialogue: &mut Dialogue) -> Next {
+    loop {
+        let decision = dialogue.decision().await;
+        if let Some(next @ (Next::Left(_) | Next::Revise)) = Next::after(decision, nothing_changed) {
+            return next;
         }
     }
 }
@@ -369,7 +437,7 @@ fn cannot(problem: &Problem) -> Left {
 async fn cannot_go_on(global: &Global, dialogue: &mut Dialogue, problem: Problem) -> Left {
     let left = cannot(&problem);
     dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: false });
-    while !global.yes && dialogue.decision().await != Decision::Leave {}
+    while !global.yes && !matches!(dialogue.decision().await, Decision::Leave | Decision::Home) {}
     left
 }
 
@@ -409,10 +477,13 @@ async fn reviewed(global: &Global, plan: &Plan, dialogue: &mut Dialogue) -> Opti
         match dialogue.decision().await {
             Decision::Apply if blocked.is_none() => return None,
             Decision::Save(folder) => dialogue.saved(save(plan, &folder)),
-            Decision::Leave => return Some(Next::Left(left())),
-            Decision::Revise => return Some(Next::Revise),
-            Decision::Edit(part) => return Some(Next::Edit(part)),
-            _ => {}
+            // Another look is another screen's to ask for.
+            Decision::Again => {}
+            decision => {
+                if let Some(next) = Next::after(decision, left) {
+                    return Some(next);
+                }
+            }
         }
     }
 }

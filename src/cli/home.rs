@@ -3,9 +3,10 @@
 use super::{
     Exit, Global, Ui,
     connection::cluster_only,
+    full_screen::{self, Left},
     interruption::{cancelled_by_signals, unless_interrupted},
     screen::{Screen, columns, result, say, unusable},
-    setup, status,
+    status,
 };
 use crate::{
     engine::{
@@ -13,7 +14,7 @@ use crate::{
         installations::{self, Overview},
     },
     face::{home_text, problem_text},
-    tui::{Decision, Dialogue, Opening, Stage},
+    tui::{Decision, Dialogue, Opening, Performed, Stage},
 };
 use clap::CommandFactory as _;
 use jiff::Timestamp;
@@ -58,14 +59,6 @@ pub(super) async fn home(global: &Global, screen: Screen) -> Exit {
     }
 }
 
-/// What comes after the screen.
-enum Next {
-    /// Nothing.
-    Nothing,
-    /// This is set up: the application that is named, or a new one.
-    SetUp { app: Option<String>, practice: Option<String> },
-}
-
 async fn full_screen(global: &Global, screen: Screen) -> Exit {
     if !std::io::stdin().is_terminal() {
         return unusable("the full screen needs a terminal to read keys from; use --ui plain or --ui json");
@@ -78,34 +71,59 @@ async fn full_screen(global: &Global, screen: Screen) -> Exit {
             return unusable(&format!("the full screen needs a terminal ({error}); use --ui plain or --ui json"));
         }
     };
-    let looked_at = global.clone();
-    let performed = stage.perform(move |dialogue| look_around(looked_at, dialogue)).await;
-    match performed.value {
-        Some(Next::SetUp { app, practice }) => {
-            let global = Global { practice, recorded_only: app.is_some(), ..global.clone() };
-            setup::setup(&global, screen, app.as_deref()).await
+    let at_home = global.clone();
+    let Performed { value, told, was_applying } =
+        stage.perform(move |dialogue| at_home_until_left(at_home, screen, dialogue)).await;
+    match value {
+        // What was done before that stays in the scrollback all the same.
+        Some(None) => {
+            full_screen::leave_a_transcript(&told);
+            Exit::Done
         }
-        Some(Next::Nothing) | None => Exit::Done,
+        Some(Some(left)) => full_screen::end(Performed { value: Some(left), told, was_applying }),
+        None if was_applying => full_screen::end(Performed { value: None, told, was_applying }),
+        None => Exit::Done,
     }
 }
 
-async fn look_around(mut global: Global, mut dialogue: Dialogue) -> Next {
-    let cancel = dialogue.cancel();
+/// What is installed, and whatever is begun from there, until the person leaves; how, where that was in the middle of something.
+async fn at_home_until_left(mut global: Global, screen: Screen, mut dialogue: Dialogue) -> Option<Left> {
     loop {
+        let cancel = dialogue.cancel();
         dialogue.look_around(global.practice.is_some());
-        let Some(found) = cancel.run_until_cancelled(look(&global)).await else { return Next::Nothing };
+        let found = cancel.run_until_cancelled(Box::pin(look(&global))).await?;
         dialogue.looked_around(found);
-        loop {
-            match dialogue.decision().await {
-                Decision::Again => break,
-                Decision::Practise => {
-                    global.practice = Some(PRACTICE.to_owned());
-                    break;
+        match decided(&mut dialogue).await {
+            Decided::LookAgain => {}
+            Decided::Practise => global.practice = Some(PRACTICE.to_owned()),
+            Decided::SetUp(app) => {
+                let global = Global { recorded_only: app.is_some(), ..global.clone() };
+                let left = Box::pin(full_screen::from_home(&global, screen, app.as_deref(), &mut dialogue)).await;
+                if !dialogue.has_gone_home() {
+                    return Some(left);
                 }
-                Decision::SetUp(app) => return Next::SetUp { app, practice: global.practice },
-                Decision::Leave => return Next::Nothing,
-                _ => {}
             }
+            Decided::Leave => return None,
+        }
+    }
+}
+
+/// What the person wants who has seen what is installed.
+enum Decided {
+    LookAgain,
+    Practise,
+    SetUp(Option<String>),
+    Leave,
+}
+
+async fn decided(dialogue: &mut Dialogue) -> Decided {
+    loop {
+        match dialogue.decision().await {
+            Decision::Again => return Decided::LookAgain,
+            Decision::Practise => return Decided::Practise,
+            Decision::SetUp(app) => return Decided::SetUp(app),
+            Decision::Leave => return Decided::Leave,
+            _ => {}
         }
     }
 }

@@ -122,8 +122,8 @@ pub(super) async fn planned(
             events.tell(Event::Planned { steps: plan.summaries(), counts: plan.counts() });
             Ok((connection, plan))
         }
-        Err(problem) => {
-            let exit = screen.problem(events, doing, problem);
+        Err(no_plan) => {
+            let exit = screen.problem(events, doing, no_plan.problem);
             connection.close().await;
             Err(exit)
         }

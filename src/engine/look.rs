@@ -1,14 +1,14 @@
 //! Looking: what is there, before anything is planned.
 
 use super::{
-    Target,
+    NoPlan, Target,
     event::{Event, Events, Problem},
     problem, registration,
     secrets::Vault,
     zone_role,
 };
 use crate::{
-    answers::{Answers, Redis, Workload, file},
+    answers::{Answers, Application, Redis, Workload, file},
     blueprint::{self, Existing, Known, SecretValue},
     cluster::{DiscoverRequest, Error, ObjectRef, RedisRequest},
     facts::{Facts, RegisteredFacts, TlsSecretFacts},
@@ -39,7 +39,7 @@ impl Seen {
 }
 
 /// Looks at the cluster and the tenant. Writes nothing.
-pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result<Seen, Problem> {
+pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result<Seen, NoPlan> {
     tenant_is_the_one(target, answers)?;
     events.tell(Event::Looking { at: format!("cluster {}", target.cluster.context()) });
     let request = discover_request(answers);
@@ -54,7 +54,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         registered: Known::Later("known once the application is registered"),
         secret_fingerprints: std::collections::BTreeMap::new(),
     };
-    let parts = blueprint::blueprint(answers, &facts, &unknown).map_err(|reasons| problem::impossible(&reasons))?;
+    let parts = blueprint::blueprint(answers, &facts, &unknown)?;
     let (mut registration, stored, zone_role) = tokio::try_join!(
         registration::read(target, &parts),
         read_secrets(target, answers, &parts),
@@ -76,10 +76,13 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
 }
 
 /// Whoever is signed in elsewhere than the answers say would register the application a second time.
-fn tenant_is_the_one(target: &Target, answers: &Answers) -> Result<(), Problem> {
+fn tenant_is_the_one(target: &Target, answers: &Answers) -> Result<(), NoPlan> {
     let wanted = answers.registration.tenant.as_ref().map(ToString::to_string);
     match wanted.filter(|wanted| target.session.is_another_tenant(wanted)) {
-        Some(wanted) => Err(problem::another_tenant(&wanted, target.session.tenant())),
+        Some(wanted) => {
+            let problem = problem::another_tenant(&wanted, target.session.tenant());
+            Err(NoPlan { problem, answer: Some("registration.tenant") })
+        }
         None => Ok(()),
     }
 }
@@ -119,14 +122,14 @@ fn redis_request(redis: &Redis, namespace: &str) -> RedisRequest {
 
 /// One host belongs to one installation: of two routes for it the gateway takes the older one, whatever the newer one says. Gives
 /// back whether a rotation holds the installation.
-async fn look_at_records(target: &Target, answers: &Answers) -> Result<bool, Problem> {
+async fn look_at_records(target: &Target, answers: &Answers) -> Result<bool, NoPlan> {
     let records = match target.cluster.installations().await {
         Ok(records) => records,
         Err(Error::Forbidden(right)) => {
             tracing::info!(%right, "whether another installation has the host cannot be seen");
             return Ok(false);
         }
-        Err(error) => return Err(problem::cluster("look at what is installed", &error)),
+        Err(error) => return Err(problem::cluster("look at what is installed", &error).into()),
     };
     let ours = &answers.application;
     let own_name = blueprint::record_name(ours.name.as_str());
@@ -140,8 +143,8 @@ async fn look_at_records(target: &Target, answers: &Answers) -> Result<bool, Pro
         .filter_map(|record| file::parse(record.pointer("/data/answers.yaml")?.as_str()?, "the record").ok())
         .map(|recorded| recorded.application)
         .find(|other| other.host == ours.host && (&other.namespace, &other.name) != (&ours.namespace, &ours.name));
-    other
-        .map_or(Ok(is_held), |other| Err(problem::host_is_taken(&ours.host.to_string(), &other.name, &other.namespace)))
+    let taken = |other: Application| problem::host_is_taken(&ours.host.to_string(), &other.name, &other.namespace);
+    other.map_or(Ok(is_held), |other| Err(NoPlan { problem: taken(other), answer: Some("application.host") }))
 }
 
 struct StoredSecrets {

@@ -36,7 +36,7 @@ pub use apply::apply;
 pub use blame::answer_behind;
 pub use control::{Control, Pause};
 pub use look::{Seen, look};
-pub use plan::{Plan, Step, plan};
+pub use plan::{NoPlan, Plan, Step, plan};
 pub use problem::impossible;
 pub use proof::missing_lock;
 pub use try_it::{Entrance, NoEntrance};

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     answers::Answers,
-    blueprint::{self, FIELD_MANAGER, Manifest, MeshProvider, Part, PartBody},
+    blueprint::{self, FIELD_MANAGER, Impossible, Manifest, MeshProvider, Part, PartBody, Reason},
     cluster::{self, ObjectRef, Write, mesh_config},
 };
 use futures::{StreamExt as _, stream};
@@ -82,11 +82,38 @@ impl Plan {
     }
 }
 
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoPlan {
+    /// What stands in the way.
+    pub problem: Problem,
+    /// The answers file's key whose answer would mend it, where one would.
+    pub answer: Option<&'static str>,
+}
+
+impl From<Problem> for NoPlan {
+    fn from(problem: Problem) -> Self {
+        Self { problem, answer: None }
+    }
+}
+
+impl From<NoPlan> for Problem {
+    fn from(no_plan: NoPlan) -> Self {
+        no_plan.problem
+    }
+}
+
+impl From<Impossible> for NoPlan {
+    fn from(impossible: Impossible) -> Self {
+        let answer = impossible.reasons.iter().find_map(Reason::answer);
+        Self { problem: problem::impossible(&impossible), answer }
+    }
+}
+
 /// Looks at everything and plans. Writes nothing: every look at a change is the server's own dry run.
-pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result<Plan, Problem> {
+pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result<Plan, NoPlan> {
     let seen = super::look(target, answers, events).await?;
-    let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)
-        .map_err(|impossible| problem::impossible(&impossible))?;
+    let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)?;
     events.tell(super::event::Event::Looking { at: format!("what is live of {} objects", parts.len()) });
     let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, &seen, &parts, part)))
         .buffered(LOOKS_AT_ONCE)

@@ -5,7 +5,7 @@ use super::{
     secrets::FillError,
 };
 use crate::{
-    blueprint::{Impossible, MeshProvider, PartId},
+    blueprint::{Impossible, MeshProvider, PartId, Reason},
     cluster::{self, WaitError, mesh_config::MeshEditError},
     facts::TenantFacts,
 };
@@ -70,10 +70,19 @@ pub(super) fn another_tenant(wanted: &str, signed_in: &TenantFacts) -> Problem {
 
 /// The facts make the answers impossible.
 pub fn impossible(reasons: &Impossible) -> Problem {
+    let mut answers: Vec<&str> = reasons.reasons.iter().filter_map(Reason::answer).collect();
+    answers.dedup();
+    let remedy = match answers.as_slice() {
+        [] => "see to what the cluster lacks, and run again; nothing has been changed".to_owned(),
+        answers => {
+            let named = answers.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+            format!("change the answer {named}, or what the cluster lacks, and run again; nothing has been changed")
+        }
+    };
     Problem {
         tried: "draw the objects for these answers in this cluster".to_owned(),
         cause: reasons.to_string(),
-        remedy: "change the answers, or what the cluster lacks, and run again; nothing has been changed".to_owned(),
+        remedy,
         kind: ProblemKind::UnusableAnswers,
     }
 }

@@ -11,6 +11,7 @@
 //! | `POST /{tenant}/oauth2/v2.0/token` | every token: client secret, federated token, device code, refresh token |
 //! | `POST /{tenant}/oauth2/v2.0/devicecode` | device code sign-in |
 //! | `GET /v1.0/organization`, `GET /v1.0/me` | who and where we are |
+//! | `GET /v1.0/me/memberOf/microsoft.graph.directoryRole` | whether the caller may consent |
 //! | `GET`, `PATCH` (with `Prefer: create-if-missing`) `/v1.0/applications(uniqueName='…')` | find, create, update |
 //! | `GET /v1.0/applications(appId='…')`, `GET /v1.0/applications/{id}/owners`, `…/federatedIdentityCredentials` | an application to take over |
 //! | `GET /v1.0/applications?$filter=startswith(displayName,'…')`, `…=web/redirectUris/any(u:u eq '…')` (with `ConsistencyLevel`), `GET /v1.0/me/ownedObjects` | what could be taken over |
@@ -27,6 +28,7 @@ mod adoption;
 mod azure_cli;
 mod candidates;
 pub mod cloud;
+mod consent_right;
 mod device_code;
 mod error;
 pub(crate) mod exchange;

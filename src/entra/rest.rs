@@ -72,7 +72,7 @@ impl RestsOn {
 /// Who may do something: for the message when we may not (domain.md 1.3).
 pub(super) struct Needs {
     scope: &'static str,
-    permission: &'static str,
+    pub(super) permission: &'static str,
     roles: &'static [&'static str],
 }
 

@@ -127,6 +127,11 @@ impl Session {
         self.rest.unless_stopped(doing, waiting).await
     }
 
+    /// The middle part of the caller's token for Graph, which says what the caller may do, and signs nothing.
+    pub(super) async fn token_payload(&self) -> Option<String> {
+        self.tokens.payload_for_graph().await
+    }
+
     pub(super) fn token_endpoint(&self) -> String {
         let tenant = self.tenant();
         format!("{}/{}/oauth2/v2.0/token", tenant.cloud.sign_in.as_str().trim_end_matches('/'), tenant.id)

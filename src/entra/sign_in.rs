@@ -234,6 +234,7 @@ pub(super) struct Tokens {
     credential: Arc<dyn TokenCredential>,
     options: ClientOptions,
     method: Method,
+    graph: Url,
 }
 
 impl fmt::Debug for Tokens {
@@ -243,6 +244,12 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
+    /// The middle part of a token for Graph; nothing, where there is none, or where it has no parts.
+    pub(super) async fn payload_for_graph(&self) -> Option<String> {
+        let token = self.credential.get_token(&[&default_scope(&self.graph)], None).await.ok()?;
+        token.token.secret().split('.').nth(1).map(str::to_owned)
+    }
+
     /// Requests with a token for `server`, and for no other.
     pub(super) fn exchange_with(&self, server: &Url) -> Exchange {
         let bearer = BearerTokenAuthorizationPolicy::new(Arc::clone(&self.credential), [default_scope(server)]);
@@ -264,8 +271,8 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn with(&self, method: Method) -> Result<Session, SignInError> {
         let (credential, caller) = self.credential(method).await?;
-        let tokens = Tokens { credential, options: self.options(), method };
         let graph = &self.request.cloud.graph;
+        let tokens = Tokens { credential, options: self.options(), method, graph: graph.clone() };
         let rest = Rest::new(graph, tokens.exchange_with(graph), self.request.patience)
             .map_err(|cause| SignInError::Client(cause.to_string()))?;
         let tenant = self.tenant(&rest).await?;

@@ -1,7 +1,7 @@
 //! Everything that can happen, in one enum on one channel: keys, time, signals and the engine's events have one order.
 
 use super::{
-    state::{Ending, Item},
+    state::{Ending, Item, Opening},
     theme::Side,
 };
 use crate::{
@@ -44,6 +44,8 @@ pub enum Happening {
     Begun,
     /// The work is over, and the person is asked what next.
     Over(Ending),
+    /// From what is installed something is begun.
+    Opened(Box<Opening>),
     /// What is installed is looked at, on the practice ground or not.
     LookingAround {
         /// Whether on the practice ground.
@@ -98,6 +100,8 @@ pub enum Wish {
     SaveAnswers(Box<Answers>),
     /// Leave; nothing is running.
     Leave,
+    /// Back to what is installed; whatever is looked at for something else is not wanted any more.
+    Home,
     /// Stop what is running, after what is being written.
     Stop,
     /// Pause before the next step.

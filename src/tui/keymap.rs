@@ -30,6 +30,7 @@ pub enum Command {
     Copy,
     Apply,
     Leave,
+    Quit,
     Stop,
     Pause,
     Log,
@@ -207,7 +208,9 @@ fn change_label(state: &State) -> String {
 static LOOKING: &[Row] = rows![
     [letter('c')] => Copy, |_| named("copy the code"), InTheBar, if State::may_copy;
     [letter('l')] => Log, |_| named("log"), InTheBar;
-    [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
+    [key(KeyCode::Esc)] => Revise, |_| named("back to the questions"), InTheBar, if State::may_revise;
+    [letter('q')] => Leave, leave_label, InTheBar, if State::may_revise;
+    [letter('q'), key(KeyCode::Esc)] => Leave, leave_label, InTheBar, if |state| !state.may_revise();
 ];
 
 static REVIEW: &[Row] = rows![
@@ -220,8 +223,8 @@ static REVIEW: &[Row] = rows![
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
     [key(KeyCode::Esc)] => Close, |_| named("end the search"), InTheBar, if |state| state.review.is_searched();
     [key(KeyCode::Esc)] => Revise, |_| named("back"), InTheBar, if |state| state.may_revise() && !state.review.is_searched();
-    [letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| state.may_revise() || state.review.is_searched();
-    [key(KeyCode::Esc), letter('q')] => Leave, |_| named("leave"), InTheBar, if |state| !state.may_revise() && !state.review.is_searched();
+    [letter('q')] => Leave, leave_label, InTheBar, if |state| state.may_revise() || state.review.is_searched();
+    [key(KeyCode::Esc), letter('q')] => Leave, leave_label, InTheBar, if |state| !state.may_revise() && !state.review.is_searched();
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
     [letter('s')] => Save, |_| named("save"), InTheBar;
@@ -245,7 +248,7 @@ static APPLYING: &[Row] = rows![
 ];
 
 static OVER: &[Row] = rows![
-    [key(KeyCode::Enter), letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
+    [key(KeyCode::Enter), letter('q'), key(KeyCode::Esc)] => Leave, leave_label, InTheBar;
     [letter('r')] => Again, |_| named("look again, and go on"), InTheBar, if |state| state.may_run_again();
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
@@ -276,7 +279,7 @@ static TYPING: &[Row] = rows![
 
 static ANYWHERE: &[Row] = rows![
     [letter('?')] => Help, |_| named("keys"), InTheBar, if |state| !state.is_typing() && !state.help;
-    [control('c')] => Leave, |_| named("leave"), InTheOverlay, if |state| !state.is_applying();
+    [control('c')] => Quit, |_| named("leave"), InTheOverlay, if |state| !state.is_applying();
     [control('z')] => Suspend, |_| named("back to the shell; `fg` returns"), InTheOverlay;
     [control('l')] => Redraw, |_| named("draw everything again"), InTheOverlay;
 ];
@@ -289,6 +292,10 @@ fn apply_label(state: &State) -> String {
     }
 }
 
+fn leave_label(state: &State) -> String {
+    named(if state.leads_home() { "home" } else { "leave" })
+}
+
 fn stop_label(state: &State) -> String {
     named(if state.stopping { "stop at once" } else { "stop (a re-run goes on)" })
 }
@@ -299,6 +306,11 @@ fn pause_label(state: &State) -> String {
 
 /// Every binding that holds now.
 pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
+    rows_here(state).into_iter().filter(|row| state.withheld(row.command).is_none())
+}
+
+/// Every binding that belongs here, the withheld ones among them.
+fn rows_here(state: &State) -> Vec<&'static Row> {
     let here = if state.prompt.is_some() {
         TYPING
     } else if state.help {
@@ -319,8 +331,13 @@ pub fn bindings(state: &State) -> impl Iterator<Item = &'static Row> {
     // While something is applied, Ctrl-C means to stop it, whatever lies over the screen.
     let stop = if state.is_applying() && !std::ptr::eq(here, APPLYING) { APPLYING } else { &[] };
     let stop = stop.iter().filter(|row| row.command == Command::Stop);
-    let rows: Vec<&'static Row> = here.iter().chain(stop).chain(ANYWHERE).filter(|row| (row.when)(state)).collect();
-    rows.into_iter()
+    here.iter().chain(stop).chain(ANYWHERE).filter(|row| (row.when)(state)).collect()
+}
+
+/// Why a key that belongs here means nothing just now.
+pub fn withheld(state: &State, event: &KeyEvent) -> Option<&'static str> {
+    let row = rows_here(state).into_iter().find(|row| row.keys.iter().any(|key| key.is(event)))?;
+    state.withheld(row.command)
 }
 
 /// What a key means now; `None` when nothing.

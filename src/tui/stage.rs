@@ -28,7 +28,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        watch,
+    },
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -87,6 +90,8 @@ pub enum Decision {
     SaveAnswers(Box<Answers>),
     /// Leave.
     Leave,
+    /// Back to what is installed; whatever was done for this is over.
+    Home,
     /// Look and plan again.
     Again,
     /// Set up an application: a new one, or the one that is named as `namespace/name`.
@@ -102,7 +107,8 @@ pub enum Decision {
 pub struct Dialogue {
     sender: UnboundedSender<Happening>,
     decisions: UnboundedReceiver<Decision>,
-    control: Control,
+    /// The reins of what is done now. Who goes home ends that, and what is begun there has others.
+    control: watch::Receiver<Control>,
 }
 
 /// Tells the person's screen what was found out. Cheap to clone.
@@ -134,12 +140,23 @@ impl Dialogue {
 
     /// Is cancelled when the person wants it to stop.
     pub fn cancel(&self) -> CancellationToken {
-        self.control.cancel.clone()
+        self.control().cancel
     }
 
     /// What stops the work, or has it pause, when the person wants that.
     pub fn control(&self) -> Control {
-        self.control.clone()
+        self.control.borrow().clone()
+    }
+
+    /// Shows that something is begun from what is installed: the screen is as if it had just been opened for that.
+    pub fn open(&mut self, opening: Opening) {
+        self.control.mark_unchanged();
+        self.say(Happening::Opened(Box::new(opening)));
+    }
+
+    /// Whether the person has gone back to what is installed since something was begun from there.
+    pub fn has_gone_home(&self) -> bool {
+        self.control.has_changed().unwrap_or(false)
     }
 
     /// Asks questions.
@@ -159,7 +176,7 @@ impl Dialogue {
 
     /// Shows that the plan is being carried out.
     pub fn begin(&self) {
-        self.control.pause.go_on();
+        self.control().pause.go_on();
         self.say(Happening::Begun);
     }
 
@@ -241,9 +258,9 @@ impl Stage {
         W: Future<Output = T>,
         F: FnOnce(Dialogue) -> W + Send + 'static,
     {
-        let control = Control::default();
+        let (control, reins) = watch::channel(Control::default());
         let (decide, decisions) = unbounded_channel();
-        let dialogue = Dialogue { sender: self.sender.clone(), decisions, control: control.clone() };
+        let dialogue = Dialogue { sender: self.sender.clone(), decisions, control: reins };
         let sources = Sources::listen(&self.sender, self.asked);
         let runtime = tokio::runtime::Handle::current();
         // On a thread of its own: however busy the work is, keys are answered.
@@ -286,7 +303,7 @@ impl Stage {
         &mut self,
         work: &mut JoinHandle<T>,
         decide: &UnboundedSender<Decision>,
-        control: &Control,
+        control: &watch::Sender<Control>,
     ) -> Ended<T> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -310,7 +327,7 @@ impl Stage {
             }
             self.draw();
             if self.gone && !self.state.is_applying() {
-                control.cancel.cancel();
+                control.borrow().cancel.cancel();
                 let _the_work_is_over = decide.send(Decision::Leave);
                 return Ended::ByLeaving;
             }
@@ -328,9 +345,9 @@ impl Stage {
         &mut self,
         happening: Happening,
         decide: &UnboundedSender<Decision>,
-        control: &Control,
+        control: &watch::Sender<Control>,
     ) -> ControlFlow<Haste> {
-        let Control { cancel, pause } = control;
+        let Control { cancel, pause } = control.borrow().clone();
         match &happening {
             Happening::Told(envelope) => self.told.push(envelope.clone()),
             Happening::AskedToEnd => self.leaves_when_over = true,
@@ -357,6 +374,11 @@ impl Stage {
             Some(Wish::Again) => Decision::Again,
             Some(Wish::SetUp(app)) => Decision::SetUp(app),
             Some(Wish::Practise) => Decision::Practise,
+            Some(Wish::Home) => {
+                cancel.cancel();
+                control.send_replace(Control::default());
+                Decision::Home
+            }
             Some(Wish::Save(folder)) => Decision::Save(folder),
             Some(Wish::Leave) => {
                 cancel.cancel();

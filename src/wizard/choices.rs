@@ -9,7 +9,8 @@ use super::{
     session::clouds,
 };
 use crate::facts::{
-    ClusterFacts, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary, ZoneSummary,
+    ClusterFacts, ConsentRight, Injection, IssuerFacts, NamespaceSummary, RegistrationSummary, ServiceSummary,
+    ZoneSummary,
 };
 
 /// Something that can be chosen.
@@ -67,7 +68,7 @@ impl Wizard {
             Choices::Certificates => certificates(),
             Choices::RegistrationSources => registration_sources(),
             Choices::Registrations => self.registrations(),
-            Choices::Consents => consents(),
+            Choices::Consents => self.consents(),
             Choices::Stores => stores(),
             Choices::Issuers => self.issuers(),
             Choices::Subscriptions => self.subscriptions(),
@@ -85,6 +86,7 @@ impl Wizard {
             Kind::Choice { of: Choices::SignIns | Choices::SignInTenants, .. } => Some(Need::SignIns(self.cloud())),
             Kind::Choice { of: Choices::Applications, .. } => Some(Need::Installations),
             Kind::Choice { of: Choices::Tenants, .. } => Some(Need::Tenant),
+            Kind::Choice { of: Choices::Consents, .. } => Some(Need::ConsentRight),
             Kind::Choice { of: Choices::Gateways, .. } => Some(Need::Gateways),
             Kind::Choice { of: Choices::Namespaces, .. } => Some(Need::Namespaces),
             Kind::Choice { of: Choices::Services | Choices::Ports, .. } => namespace().map(Need::Services),
@@ -241,6 +243,16 @@ impl Wizard {
         found.iter().find(|issuer| issuer_value(issuer) == chosen)
     }
 
+    fn consents(&self) -> Vec<Choice> {
+        let here = match self.discovered.consent_right() {
+            Fact::Pending => "give it here; whether you may is not known yet".to_owned(),
+            Fact::Known(ConsentRight::May { by }) => format!("give it here: you may, with {by}"),
+            Fact::Known(ConsentRight::MayNot { who }) => format!("you may not: link and text for a {who}"),
+            Fact::Failed(_) => "give it here if you may (that cannot be seen); else link and text".to_owned(),
+        };
+        vec![Choice::new("grant", here), Choice::new("handOver", "never try: make link and text for an administrator")]
+    }
+
     fn subscription(&self) -> Option<&str> {
         self.draft.text("certificate.newIssuer.zone.subscription")
     }
@@ -320,13 +332,6 @@ fn acme_servers() -> Vec<Choice> {
 /// Whether records of `host` are in the zone.
 fn holds(zone: &ZoneSummary, host: &str) -> bool {
     host == zone.name || host.strip_suffix(zone.name.as_str()).is_some_and(|rest| rest.ends_with('.'))
-}
-
-fn consents() -> Vec<Choice> {
-    vec![
-        Choice::new("grant", "give it here; if you may not, you get link and text too"),
-        Choice::new("handOver", "never try: make link and text for an administrator"),
-    ]
 }
 
 fn stores() -> Vec<Choice> {

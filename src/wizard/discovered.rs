@@ -3,7 +3,7 @@
 use crate::{
     answers::Answers,
     facts::{
-        ClusterFacts, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, RegistrationSummary,
+        ClusterFacts, ConsentRight, ContextSummary, GatewaySummary, IssuerFacts, NamespaceSummary, RegistrationSummary,
         ServiceSummary, SignInSummary, SubscriptionSummary, ZoneSummary,
     },
 };
@@ -108,6 +108,8 @@ pub enum Need {
     Tenant,
     /// The applications that are registered already and could be the one.
     Registrations(Likeness),
+    /// Whether who is signed in may consent for everybody.
+    ConsentRight,
     /// The ingress gateways.
     Gateways,
     /// The namespaces.
@@ -137,6 +139,8 @@ pub enum News {
     Tenant(Fact<String>),
     /// The applications that are registered already and could be the one.
     Registrations(Likeness, Fact<Vec<RegistrationSummary>>),
+    /// Whether who is signed in may consent for everybody.
+    ConsentRight(Fact<ConsentRight>),
     /// The ingress gateways.
     Gateways(Fact<Vec<GatewaySummary>>),
     /// The namespaces.
@@ -162,6 +166,7 @@ impl News {
             Self::Installations(_) => Need::Installations,
             Self::Tenant(_) => Need::Tenant,
             Self::Registrations(likeness, _) => Need::Registrations(likeness.clone()),
+            Self::ConsentRight(_) => Need::ConsentRight,
             Self::Gateways(_) => Need::Gateways,
             Self::Namespaces(_) => Need::Namespaces,
             Self::Services(namespace, _) => Need::Services(namespace.clone()),
@@ -178,7 +183,9 @@ impl Need {
     pub fn side(&self) -> Side {
         match self {
             Self::Contexts | Self::SignIns(_) => Side::Machine,
-            Self::Tenant | Self::Registrations(_) | Self::Subscriptions | Self::Zones(_) => Side::Tenant,
+            Self::Tenant | Self::Registrations(_) | Self::ConsentRight | Self::Subscriptions | Self::Zones(_) => {
+                Side::Tenant
+            }
             Self::Installations
             | Self::Gateways
             | Self::Namespaces
@@ -196,6 +203,7 @@ impl Need {
             Self::Installations => News::Installations(Fact::Failed(reason)),
             Self::Tenant => News::Tenant(Fact::Failed(reason)),
             Self::Registrations(likeness) => News::Registrations(likeness, Fact::Failed(reason)),
+            Self::ConsentRight => News::ConsentRight(Fact::Failed(reason)),
             Self::Gateways => News::Gateways(Fact::Failed(reason)),
             Self::Namespaces => News::Namespaces(Fact::Failed(reason)),
             Self::Services(namespace) => News::Services(namespace, Fact::Failed(reason)),
@@ -216,6 +224,7 @@ impl std::fmt::Display for Need {
             Self::Installations => formatter.write_str("what is installed already"),
             Self::Tenant => formatter.write_str("the tenant"),
             Self::Registrations(_) => formatter.write_str("the applications that are registered already"),
+            Self::ConsentRight => formatter.write_str("your rights in the tenant"),
             Self::Gateways => formatter.write_str("the ingress gateways"),
             Self::Namespaces => formatter.write_str("the namespaces"),
             Self::Services(namespace) => write!(formatter, "the Services of {namespace}"),
@@ -235,6 +244,7 @@ pub struct Discovered {
     installations: Fact<Vec<RecordedApplication>>,
     tenant: Fact<String>,
     registrations: BTreeMap<Likeness, Fact<Vec<RegistrationSummary>>>,
+    consent_right: Fact<ConsentRight>,
     gateways: Fact<Vec<GatewaySummary>>,
     namespaces: Fact<Vec<NamespaceSummary>>,
     services: BTreeMap<String, Fact<Vec<ServiceSummary>>>,
@@ -257,6 +267,7 @@ impl Discovered {
             News::Registrations(likeness, fact) => {
                 self.registrations.insert(likeness, fact);
             }
+            News::ConsentRight(fact) => self.consent_right = fact,
             News::Gateways(fact) => self.gateways = fact,
             News::Namespaces(fact) => self.namespaces = fact,
             News::Services(namespace, fact) => {
@@ -287,6 +298,7 @@ impl Discovered {
             Need::Registrations(likeness) => {
                 self.registrations.remove(likeness);
             }
+            Need::ConsentRight => self.consent_right = Fact::Pending,
             Need::Gateways => self.gateways = Fact::Pending,
             Need::Namespaces => self.namespaces = Fact::Pending,
             Need::Services(namespace) => {
@@ -317,6 +329,7 @@ impl Discovered {
                     sign_ins: before.sign_ins,
                     tenant: before.tenant,
                     registrations: before.registrations,
+                    consent_right: before.consent_right,
                     subscriptions: before.subscriptions,
                     zones: before.zones,
                     ..Self::default()
@@ -326,6 +339,7 @@ impl Discovered {
                 *self = Self {
                     tenant: Fact::Pending,
                     registrations: BTreeMap::new(),
+                    consent_right: Fact::Pending,
                     subscriptions: Fact::Pending,
                     zones: BTreeMap::new(),
                     ..before
@@ -344,6 +358,7 @@ impl Discovered {
         once_more(&mut self.contexts);
         once_more(&mut self.installations);
         once_more(&mut self.tenant);
+        once_more(&mut self.consent_right);
         once_more(&mut self.gateways);
         once_more(&mut self.namespaces);
         once_more(&mut self.subscriptions);
@@ -363,6 +378,7 @@ impl Discovered {
             Need::Installations => self.installations.is_pending(),
             Need::Tenant => self.tenant.is_pending(),
             Need::Registrations(likeness) => self.registrations(likeness).is_pending(),
+            Need::ConsentRight => self.consent_right.is_pending(),
             Need::Gateways => self.gateways.is_pending(),
             Need::Namespaces => self.namespaces.is_pending(),
             Need::Services(namespace) => self.services(namespace).is_pending(),
@@ -381,6 +397,7 @@ impl Discovered {
             Need::Installations => self.installations.failure(),
             Need::Tenant => self.tenant.failure(),
             Need::Registrations(likeness) => self.registrations(likeness).failure(),
+            Need::ConsentRight => self.consent_right.failure(),
             Need::Gateways => self.gateways.failure(),
             Need::Namespaces => self.namespaces.failure(),
             Need::Services(namespace) => self.services(namespace).failure(),
@@ -394,6 +411,11 @@ impl Discovered {
     /// The applications that are registered already and could be the one.
     pub fn registrations(&self, likeness: &Likeness) -> &Fact<Vec<RegistrationSummary>> {
         self.registrations.get(likeness).unwrap_or(&Fact::Pending)
+    }
+
+    /// Whether who is signed in may consent for everybody.
+    pub fn consent_right(&self) -> &Fact<ConsentRight> {
+        &self.consent_right
     }
 
     /// The contexts of the kubeconfig, the current one first.

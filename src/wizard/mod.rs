@@ -158,19 +158,49 @@ impl Wizard {
     /// the person is.
     pub fn foreseeable(&self) -> Vec<Need> {
         let mut needs = self.needs();
-        let knows_gateway = !self.discovered.gateways().is_pending();
-        for question in QUESTIONS.iter().filter(|question| self.applies(question)) {
-            let rests_on_settled = question
-                .depends_on
-                .iter()
-                .filter_map(|id| at(id))
-                .all(|other| !self.is_open(other) && (other.id != "gateway" || knows_gateway));
-            if let Some(need) = self.need_of(question).filter(|need| rests_on_settled && !needs.contains(need)) {
+        for question in QUESTIONS.iter().filter(|question| self.is_likely(question)) {
+            if let Some(need) =
+                self.need_of(question).filter(|need| self.rests_on_settled(need) && !needs.contains(need))
+            {
                 needs.push(need);
             }
         }
         needs.retain(|need| self.discovered.is_pending(need) && self.is_settled(need));
         needs
+    }
+
+    /// Whether a question is asked, or will be if what it hangs on is answered as proposed.
+    fn is_likely(&self, question: &Question) -> bool {
+        match question.when {
+            When::Answered(id, answer) if self.draft.get(id).is_none() => {
+                at(id).is_some_and(|condition| condition.proposal == Proposal::Fixed(answer))
+            }
+            _ => self.applies(question),
+        }
+    }
+
+    /// Whether the answers that say where to look are given, and are not to be asked again.
+    fn rests_on_settled(&self, need: &Need) -> bool {
+        let ids: &[&str] = match need {
+            Need::Services(_) => &["application.namespace"],
+            Need::Registrations(_) => &["application.name", "application.host"],
+            Need::Issuers(_) => &["gateway"],
+            Need::Zones(_) => &["certificate.newIssuer.zone.subscription"],
+            Need::Surroundings(_) => {
+                &[WORKLOAD, "application.name", "application.namespace", "application.service.name", "gateway"]
+            }
+            Need::Contexts
+            | Need::SignIns(_)
+            | Need::Installations
+            | Need::Tenant
+            | Need::ConsentRight
+            | Need::Gateways
+            | Need::Namespaces
+            | Need::Subscriptions => &[],
+        };
+        // Whether it has to be asked which gateway it is shows only once the gateways are known.
+        let is_plain = !ids.contains(&"gateway") || !self.discovered.gateways().is_pending();
+        is_plain && ids.iter().filter_map(|id| at(id)).all(|question| !self.is_open(question))
     }
 
     /// How many questions are answered, and how many are asked in all, as far as that is known.
@@ -198,6 +228,17 @@ impl Wizard {
     pub fn may_look_again(&self) -> bool {
         let Asking::Question(question) = self.asking else { return false };
         self.need_of(question).is_some_and(|need| !self.discovered.is_pending(&need))
+    }
+
+    /// The fact that the proposal for the open question comes from, as long as it is pending: until then, what is proposed may
+    /// turn out otherwise.
+    pub fn proposes_after(&self) -> Option<Need> {
+        let Asking::Question(question) = self.asking else { return None };
+        let is_answered = self.draft.get(question.id).is_some() && !self.stale.contains(question.id);
+        if is_answered || matches!(question.proposal, Proposal::Fixed(_)) {
+            return None;
+        }
+        self.need_of(question).filter(|need| self.discovered.is_pending(need))
     }
 
     /// Why the open question has no choices to offer, where something could not be found out.

@@ -4,7 +4,10 @@ use crate::sample::{connected, happens, press};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     answers::file,
-    facts::{GatewaySummary, Injection, IssuerFacts, NamespaceSummary, ServiceSummary},
+    facts::{
+        ConsentRight, ContextSummary, GatewaySummary, Injection, IssuerFacts, NamespaceSummary, ServiceSummary,
+        SignInSummary,
+    },
     tui::{Conversation, happening::Happening, state::State},
     wizard::{Fact, Need, News, Session, Wizard},
 };
@@ -27,6 +30,9 @@ pub(crate) fn found(need: &Need) -> News {
     };
     match need {
         Need::Tenant => News::Tenant(Fact::Known("contoso.onmicrosoft.com".to_owned())),
+        Need::ConsentRight => {
+            News::ConsentRight(Fact::Known(ConsentRight::May { by: "Application Administrator".to_owned() }))
+        }
         Need::Gateways => News::Gateways(Fact::Known(vec![GatewaySummary {
             namespace: "istio-system".to_owned(),
             service: "istio-ingressgateway".to_owned(),
@@ -95,6 +101,44 @@ pub(crate) fn asked(size: (u16, u16)) -> State {
     ask(connected(size), Wizard::new(None))
 }
 
+/// The first question about what to connect to, before anything is found out.
+pub(crate) fn connecting(size: (u16, u16)) -> State {
+    ask(connected(size), Wizard::connecting(Session::default(), None))
+}
+
+/// There are two clusters.
+pub(crate) fn choosing_a_context(size: (u16, u16)) -> State {
+    let context = |name: &str, is_current| ContextSummary {
+        name: name.to_owned(),
+        server: Some(format!("https://{name}.example.com")),
+        is_current,
+    };
+    let news = News::Contexts(Fact::Known(vec![context("kind-prod", true), context("aks-test", false)]));
+    happens(connecting(size), 0.1, Happening::Learned(Session::default(), Box::new(news)))
+}
+
+/// Of the ways to sign in one cannot work.
+pub(crate) fn choosing_a_way_in(size: (u16, u16)) -> State {
+    let way = |method: &str, about: &str, unusable: Option<&str>| SignInSummary {
+        method: method.to_owned(),
+        about: about.to_owned(),
+        unusable: unusable.map(str::to_owned),
+        tenants: Vec::new(),
+    };
+    let ways = vec![
+        way("azure-cli", "", Some("nobody is signed in; run `az login`")),
+        way("device-code", "a person, in a browser on any machine", None),
+    ];
+    let mut state = press(press(choosing_a_context(size), "\n"), "\n");
+    for (session, need) in state.wanted() {
+        if matches!(need, Need::SignIns(_)) {
+            let news = News::SignIns("public".to_owned(), Fact::Known(ways.clone()));
+            state = happens(state, 0.1, Happening::Learned(session, Box::new(news)));
+        }
+    }
+    state
+}
+
 /// The question called `id`, with everything before it answered like the walk-through's example.
 pub(crate) fn at(size: (u16, u16), id: &str) -> State {
     let mut state = found_out(asked(size));
@@ -108,6 +152,25 @@ pub(crate) fn at(size: (u16, u16), id: &str) -> State {
             _ => "",
         };
         state = found_out(press(press(state, typed), "\n"));
+    }
+}
+
+/// Goes through all questions with what is proposed, but for the keys of `way`, and shows each of them to `see`.
+pub(crate) fn walk(size: (u16, u16), way: &[(&str, &str)], mut see: impl FnMut(&State)) {
+    let mut state = found_out(asked(size));
+    let mut before = None;
+    while let Some(question) = state.asking.as_ref().unwrap().question() {
+        assert_ne!(before, Some(question.id), "it is not answered");
+        before = Some(question.id);
+        see(&state);
+        let usual = match question.id {
+            "application.name" => "myapp",
+            "application.deploy.image" => "docker.io/path/to/myapp:sometag",
+            "application.host" => "myapp.cluster.example.com",
+            _ => "",
+        };
+        let keys = way.iter().find(|(id, _)| *id == question.id).map_or(usual, |(_, keys)| keys);
+        state = found_out(press(press(state, keys), "\n"));
     }
 }
 
@@ -155,6 +218,11 @@ pub(crate) fn another(size: (u16, u16)) -> State {
 
 pub(crate) fn answers(size: (u16, u16)) -> State {
     at(size, "nothing is asked any more")
+}
+
+/// The plan for all answers is being made.
+pub(crate) fn planning(size: (u16, u16)) -> State {
+    happens(press(answers(size), "\n"), 0.3, Happening::Ticked)
 }
 
 /// Recorded answers begin with the look at all of them.

@@ -1,9 +1,11 @@
 //! What is not keys: the mouse, and what goes to the clipboard.
 
 use crate::{
+    asking,
     pictures::{COLOURS, cells, rows},
-    sample::{SCREENS, applying, happens, press, review},
+    sample::{SCREENS, applying, device_code_at, happens, press, review},
 };
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::tui::{
     happening::{Happening, Wheel, Wish},
     state::State,
@@ -33,7 +35,9 @@ fn given_a_review_when_any_row_of_the_tree_is_clicked_then_it_is_chosen_and_no_r
 fn given_clicks_where_nothing_can_be_chosen_then_nothing_happens() {
     for (name, screen) in SCREENS {
         let state = screen((80, 24));
-        for at in [(0, 0), (5, 0), (79, 23), (60, 5), (5, 2), (200, 200)] {
+        // In the questions, steps and choices stand there.
+        let at_steps = [(60, 5), (5, 2)].into_iter().filter(|_| state.asked().is_none());
+        for at in [(0, 0), (5, 0), (79, 23), (200, 200)].into_iter().chain(at_steps) {
             let clicked = happens(state.clone(), 0.0, Happening::Clicked(at.0, at.1));
             assert_eq!(format!("{clicked:?}"), format!("{state:?}"), "{name} at {at:?}");
         }
@@ -67,8 +71,7 @@ fn copied(state: &State, times: usize) -> Vec<String> {
     let mut state = state.clone();
     let mut texts = Vec::new();
     for _ in 0..times {
-        let key =
-            crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char('c'), crossterm::event::KeyModifiers::NONE);
+        let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE);
         let now = state.now;
         match state.take_in(Happening::Pressed(key), now) {
             Some(Wish::Copy(text)) => texts.push(text),
@@ -110,4 +113,70 @@ fn given_an_end_then_what_is_needed_next_is_copied_one_after_the_other() {
         ["F7GH2KQWX", "https://microsoft.com/devicelogin", "F7GH2KQWX"]
     );
     assert!(copied(&screen("apply-log"), 1)[0].contains("Application"));
+}
+
+/// The cell where this text is drawn.
+fn cell_of(state: &State, text: &str) -> (u16, u16) {
+    let shown = rows(&cells(state, COLOURS, state.size));
+    let found = shown.iter().enumerate().find_map(|(row, line)| Some((line.split_once(text)?.0.chars().count(), row)));
+    let (column, row) = found.unwrap_or_else(|| panic!("no {text}:\n{}", shown.join("\n")));
+    (u16::try_from(column).unwrap(), u16::try_from(row).unwrap())
+}
+
+fn clicked(state: &State, text: &str) -> (State, Option<Wish>) {
+    let (column, row) = cell_of(state, text);
+    let mut state = state.clone();
+    let now = state.now;
+    let wish = state.take_in(Happening::Clicked(column, row), now);
+    (state, wish)
+}
+
+fn question(state: &State) -> &'static str {
+    state.asking.as_ref().unwrap().question().map_or("all answers", |question| question.id)
+}
+
+#[test]
+fn given_choices_when_one_is_clicked_then_the_cursor_goes_there_and_a_second_click_takes_it() {
+    for size in [(80, 24), (140, 40)] {
+        let state = asking::at(size, "certificate.issuer");
+        let (state, _) = clicked(&state, "letsencrypt-staging");
+        assert_eq!(question(&state), "certificate.issuer");
+        assert!(rows(&cells(&state, COLOURS, size)).join("\n").contains("▸ ClusterIssuer/letsencrypt-staging"));
+        // What a choice says of itself, in further lines, belongs to it.
+        let (unusable, _) = clicked(&state, "cannot be used");
+        assert!(rows(&cells(&unusable, COLOURS, size)).join("\n").contains("▸ ClusterIssuer/corp-ca"));
+        let (refused, _) = clicked(&unusable, "▸ ClusterIssuer/corp-ca");
+        assert_eq!(question(&refused), "certificate.issuer", "what cannot be used is not taken");
+        let (taken, _) = clicked(&state, "ClusterIssuer/letsencrypt-staging");
+        assert_eq!(question(&taken), "certificate.names");
+        let (writing, _) = clicked(&clicked(&state, "Write another").0, "Write another");
+        assert!(writing.is_typing());
+    }
+}
+
+#[test]
+fn given_steps_when_one_is_clicked_then_it_is_gone_to_where_that_is_possible() {
+    for size in [(80, 24), (140, 40)] {
+        let state = asking::at(size, "certificate.issuer");
+        assert_eq!(question(&clicked(&state, "Application").0), "application.name");
+        assert_eq!(question(&clicked(&state, "Sign-in hook").0), "certificate.issuer", "it is not reached yet");
+        let all = asking::at(size, "nothing is asked any more");
+        assert_eq!(question(&clicked(&all, "Sign-in hook").0), "hook");
+        assert_eq!(clicked(&all, "Review").1, None);
+    }
+}
+
+#[test]
+fn given_a_device_code_while_asking_then_it_is_copied_by_key_in_a_list_and_in_a_field() {
+    for (id, code, modifiers) in [
+        ("registration.source", 'c', KeyModifiers::NONE),
+        ("registration.source", 'y', KeyModifiers::CONTROL),
+        ("application.host", 'y', KeyModifiers::CONTROL),
+    ] {
+        let mut state = device_code_at(asking::at((80, 24), id));
+        let now = state.now;
+        let wish = state.take_in(Happening::Pressed(KeyEvent::new(KeyCode::Char(code), modifiers)), now);
+        assert_eq!(wish, Some(Wish::Copy("F7GH2KQWX".to_owned())), "{id}");
+        assert_eq!(question(&state), id);
+    }
 }

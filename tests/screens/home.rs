@@ -1,12 +1,21 @@
 //! What is installed, as the screens show it.
 
-use crate::sample::{happens, press};
+use crate::{
+    asking::key,
+    sample::{happens, press},
+};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     engine::{
         event::{Problem, ProblemKind},
         installations::{Concern, Finding, Hook, Installation, Level, Overview, Pods},
     },
-    tui::{Opening, happening::Happening, state::State},
+    tui::{
+        Conversation, Ending, Opening,
+        happening::{Happening, Wish},
+        keymap,
+        state::State,
+    },
 };
 
 /// The screens of it on which something runs.
@@ -97,8 +106,13 @@ fn overview(installations: Vec<Installation>) -> Happening {
     Happening::LookedAround(Box::new(Ok(Overview { context, installations })))
 }
 
+/// What is installed arrives.
+pub(crate) fn arrival() -> Happening {
+    overview(installations())
+}
+
 pub(crate) fn found(size: (u16, u16)) -> State {
-    happens(opened(size), 0.4, overview(installations()))
+    happens(opened(size), 0.4, arrival())
 }
 
 pub(crate) fn again(size: (u16, u16)) -> State {
@@ -242,3 +256,41 @@ mod behaviour {
         }
     }
 }
+
+/// Setup, begun from what is installed, and its questions.
+pub(crate) fn asked_from_home(size: (u16, u16)) -> State {
+    let opening = Opening { doing: "setup".to_owned(), about: "wiki".to_owned(), ..Opening::default() };
+    let state = happens(found(size), 0.1, Happening::Opened(Box::new(opening)));
+    let wizard = gatewright::wizard::Wizard::new(None);
+    happens(state, 0.1, Happening::Asked(Box::new(Conversation { wizard, about: None, note: None })))
+}
+
+/// The same, where it has ended.
+pub(crate) fn over_from_home(size: (u16, u16)) -> State {
+    happens(asked_from_home(size), 0.1, Happening::Over(Ending::default()))
+}
+
+#[test]
+fn given_setup_was_begun_from_home_when_it_has_ended_or_is_left_then_one_key_leads_back_and_what_comes_late_does_not_show()
+ {
+    let left = press(key(asked_from_home(SIZE), KeyCode::Esc), "");
+    for (state, keys) in [(over_from_home(SIZE), "q"), (over_from_home(SIZE), "\n"), (left, "\n")] {
+        assert!(keymap::hints(&state, false, true).iter().any(|hint| hint.label == "home"), "it is hinted");
+        let mut state = state;
+        let now = state.now;
+        let code = if keys == "q" { KeyCode::Char('q') } else { KeyCode::Enter };
+        let wish = state.take_in(Happening::Pressed(KeyEvent::new(code, KeyModifiers::NONE)), now);
+        assert_eq!(wish, Some(Wish::Home));
+        let before = format!("{:?}", state.phase);
+        let late = happens(state.clone(), 0.1, Happening::Over(Ending::default()));
+        assert_eq!((format!("{:?}", late.phase), late.opening.doing.as_str()), (before, "what is installed"));
+        assert!(late.home.as_ref().unwrap().is_looking(), "facts are fresh");
+        assert!(!late.leads_home());
+    }
+    let mut state = over_from_home(SIZE);
+    let now = state.now;
+    let quit = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(state.take_in(Happening::Pressed(quit), now), Some(Wish::Leave), "Ctrl-C leaves for good");
+}
+
+const SIZE: (u16, u16) = (80, 24);

@@ -148,7 +148,8 @@ fn given_it_is_applied_when_ctrl_c_is_pressed_then_it_stops_in_order_and_the_sec
 fn given_nothing_runs_then_time_is_not_told_of() {
     for (name, screen) in SCREENS {
         let state = screen((80, 24));
-        let waits = matches!(*name, "ask-choice-looking") || home::RUNNING.contains(name);
+        let waits =
+            matches!(*name, "ask-choice-looking" | "ask-planning" | "home-setup-left") || home::RUNNING.contains(name);
         let idle = ["home", "review", "end", "ask"].iter().any(|screen| name.starts_with(screen)) && !waits;
         let idle = idle || matches!(*name, "looking-problem" | "apply-paused-at-first");
         assert_eq!(state.is_running(), !idle, "{name}");

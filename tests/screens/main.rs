@@ -9,3 +9,4 @@ mod keys;
 mod pictures;
 mod sample;
 mod sizes;
+mod strange;

@@ -29,6 +29,14 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("home-empty", home::empty),
     ("home-empty-practice", home::empty_practice),
     ("home-no-cluster", home::no_cluster),
+    ("home-setup-over", home::over_from_home),
+    ("home-setup-left", |size| asking::key(home::asked_from_home(size), KeyCode::Esc)),
+    ("ask-planning", asking::planning),
+    ("ask-context", asking::choosing_a_context),
+    ("ask-sign-in", asking::choosing_a_way_in),
+    ("ask-device-code", |size| device_code_at(asking::at(size, "registration.source"))),
+    ("ask-device-code-typing", |size| device_code_at(asking::at(size, "application.host"))),
+    ("ask-device-code-copied", |size| press(device_code_at(asking::at(size, "registration.source")), "c")),
     ("looking", opened),
     ("looking-connected", connected),
     ("looking-device-code", device_code),
@@ -95,8 +103,14 @@ pub(crate) fn press(mut state: State, keys: &str) -> State {
     state
 }
 
-/// Something happens.
-pub(crate) fn happens(mut state: State, seconds: f64, happening: Happening) -> State {
+/// Something happens, and whoever looks at it has seen it before anything else is done.
+pub(crate) fn happens(state: State, seconds: f64, happening: Happening) -> State {
+    let state = happens_unseen(state, seconds, happening);
+    if state.is_settling() { happens_unseen(state, 0.4, Happening::Ticked) } else { state }
+}
+
+/// Something happens just now.
+pub(crate) fn happens_unseen(mut state: State, seconds: f64, happening: Happening) -> State {
     let now = state.now + Duration::from_secs_f64(seconds);
     state.take_in(happening, now);
     state
@@ -137,8 +151,13 @@ pub(crate) fn connected(size: (u16, u16)) -> State {
 }
 
 fn device_code(size: (u16, u16)) -> State {
+    device_code_at(opened(size))
+}
+
+/// Somebody has to type a code into a browser.
+pub(crate) fn device_code_at(state: State) -> State {
     told(
-        opened(size),
+        state,
         Event::DeviceCode {
             url: "https://microsoft.com/devicelogin".to_owned(),
             code: "F7GH2KQWX".to_owned(),

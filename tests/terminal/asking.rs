@@ -1,7 +1,12 @@
 //! `setup` without an answers file on the full screen: the walk-through's example by keyboard alone.
 
-use crate::{EXAMPLE, terminal::Terminal};
+use crate::{
+    EXAMPLE,
+    terminal::{BINARY, Terminal},
+};
+use rustix::process::Signal;
 
+const EXISTING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/existing-service.yaml");
 const ESCAPE: &str = "\u{1b}";
 /// Ctrl-U: the field is empty.
 pub(crate) const CLEAR: &str = "\u{15}";
@@ -19,21 +24,35 @@ fn prompt(screen: &str) -> String {
     line.split('│').nth(3).unwrap_or_default().trim().to_owned()
 }
 
+/// Whether Enter is hinted: while a question waits for its choices, or has just come by itself, it is not taken.
+fn takes_enter(screen: &str) -> bool {
+    let hints = screen.lines().last().unwrap_or_default();
+    ["⏎ continue", "⏎ go on", "⏎ see to"].iter().any(|hint| hints.contains(hint))
+}
+
 /// Waits for a question, and for what it waits for itself.
 pub(crate) fn wait_for(terminal: &mut Terminal, question: &str) {
-    terminal.wait_until(|screen| screen.contains(question) && !screen.contains("Looking at "));
+    terminal.wait_until(|screen| screen.contains(question) && takes_enter(screen) && !screen.contains("Looking at "));
 }
 
 /// Answers the question that is shown, with what stands there unless only the person can know it.
 pub(crate) fn answer(terminal: &mut Terminal) {
-    terminal.wait_until(|screen| !prompt(screen).is_empty() && !screen.contains("Looking at "));
-    let asked = prompt(&terminal.screen());
-    if let Some((_, typed)) = TYPED.iter().find(|(question, _)| *question == asked) {
-        terminal.press(CLEAR);
-        terminal.press(typed);
+    loop {
+        terminal
+            .wait_until(|screen| !prompt(screen).is_empty() && takes_enter(screen) && !screen.contains("Looking at "));
+        let asked = prompt(&terminal.screen());
+        if let Some((_, typed)) = TYPED.iter().find(|(question, _)| *question == asked) {
+            terminal.press(CLEAR);
+            terminal.press(typed);
+        }
+        terminal.press("\r");
+        // A question that comes or vanishes just now does not take it.
+        let has_changed = |screen: &str| screen.contains("Not taken: what is asked here has changed");
+        terminal.wait_until(|screen| prompt(screen) != asked || has_changed(screen));
+        if prompt(&terminal.screen()) != asked {
+            return;
+        }
     }
-    terminal.press("\r");
-    terminal.wait_until(|screen| prompt(screen) != asked);
 }
 
 /// Answers everything before `until` is on the screen.
@@ -102,7 +121,7 @@ fn given_a_failure_when_the_answer_behind_it_is_edited_then_it_is_planned_anew_a
     assert!(terminal.screen().contains("what you change here"), "{}", terminal.screen());
     assert!(terminal.screen().contains("were changed before"), "{}", terminal.screen());
     terminal.press("\r");
-    terminal.wait_for_screen("objects: ");
+    terminal.wait_for_screen("⏎ apply ");
     terminal.press("\r");
     terminal.wait_for_screen("Done in ");
     terminal.press("q");
@@ -161,11 +180,8 @@ fn given_an_installation_then_setup_begins_with_its_recorded_answers() {
     let mut first = Terminal::run(&["setup", "--practice", "--answers", EXAMPLE, "--yes"], 80, 24);
     assert_eq!(first.end(), 0, "{}", first.everything());
     let mut again = first.run_again(&["setup", "--practice"]);
-    // A question that turns out to be none may vanish while it is answered; what comes instead is answered then.
-    while !again.screen().contains("objects: ") {
-        answer(&mut again);
-        again.wait_until(|screen| screen.contains("objects: ") || !prompt(screen).is_empty());
-    }
+    answer_up_to(&mut again, "go on to the plan");
+    again.press("\r");
     again.wait_for_screen("see that it works");
     again.press("\r");
     again.wait_for_screen("everything is as it should be");
@@ -191,6 +207,60 @@ fn given_a_field_when_much_is_pasted_and_the_window_shrinks_to_a_cell_then_it_go
     terminal.wait_until_silent();
     terminal.press("\r");
     wait_for(&mut terminal, "Is it in the cluster already?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
+fn given_the_plan_cannot_be_made_for_an_answer_then_that_answer_is_named_and_e_leads_to_it() {
+    let mut terminal = Terminal::run(&["setup", "--practice", "--answers", EXISTING], 100, 30);
+    terminal.wait_for_screen("setup cannot go on");
+    terminal.wait_for_screen("application.service.name");
+    terminal.press("e");
+    wait_for(&mut terminal, "Which Service is in front of it?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
+}
+
+#[test]
+fn given_questions_when_they_are_suspended_by_key_or_signal_then_the_terminal_is_given_back_and_what_was_typed_is_still_there()
+ {
+    let script = format!("set -m; {BINARY} setup --practice; echo SUSPENDED; read -r line; fg; echo CODE $?");
+    for by_key in [true, false] {
+        let mut terminal = Terminal::of_program("/bin/bash", &["-c", &script]);
+        answer_up_to(&mut terminal, "What is the application called?");
+        terminal.press("wiki");
+        terminal.wait_for_screen("│wiki ");
+        if by_key {
+            terminal.press("\u{1a}");
+        } else {
+            terminal.signal_to_the_foreground(Signal::TSTP);
+        }
+        terminal.wait_for_screen("SUSPENDED");
+        assert_eq!(terminal.not_given_back(), [""; 0], "{}", terminal.screen());
+        terminal.press("\n");
+        terminal.wait_for_screen("│wiki ");
+        terminal.press("-two\r");
+        wait_for(&mut terminal, "Is it in the cluster already?");
+        terminal.press("\u{3}");
+        terminal.wait_for_screen("CODE 130");
+        assert_eq!(terminal.end_given_back(), 0, "{}", terminal.screen());
+    }
+}
+
+#[test]
+fn given_a_plan_that_takes_its_time_when_esc_is_pressed_then_the_questions_are_there_with_every_answer_and_a_plan_comes_later()
+ {
+    let mut terminal = Terminal::run(&["setup", "--practice=throttled-graph"], 80, 24);
+    answer_up_to(&mut terminal, "go on to the plan");
+    terminal.press("\r");
+    terminal.wait_for_screen("back to the questions");
+    terminal.press(ESCAPE);
+    wait_for(&mut terminal, "go on to the plan");
+    terminal.press("\r");
+    terminal.wait_for_screen("⏎ apply ");
+    terminal.press(ESCAPE);
+    wait_for(&mut terminal, "go on to the plan");
     terminal.press("\u{3}");
     assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
 }

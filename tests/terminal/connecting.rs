@@ -96,6 +96,7 @@ fn given_a_device_code_on_the_full_screen_then_it_is_shown_until_it_is_declined_
     let mut terminal = Terminal::run(&["setup", "--practice"], 100, 30);
     terminal.wait_for_screen("How do you sign in to Entra?");
     terminal.wait_for_screen("device-code");
+    terminal.wait_for_screen("⏎ continue");
     terminal.press("\u{1b}[B\r");
     terminal.wait_for_screen("Good until");
     let shown = terminal.screen();
@@ -105,6 +106,7 @@ fn given_a_device_code_on_the_full_screen_then_it_is_shown_until_it_is_declined_
     assert!(!terminal.screen().contains("Good until"), "{}", terminal.screen());
     terminal.press("\u{1b}");
     terminal.wait_for_screen("How do you sign in to Entra?");
+    terminal.wait_for_screen("⏎ continue");
     terminal.press("\u{1b}[A\r");
     terminal.wait_for_screen("the one you are signed in to");
     terminal.press("\u{3}");

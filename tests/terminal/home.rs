@@ -1,6 +1,6 @@
 //! `gatewright` alone: what is installed, and from there into setup.
 
-use crate::{EXAMPLE, terminal::Terminal};
+use crate::{EXAMPLE, asking::answer_up_to, terminal::Terminal};
 
 #[test]
 fn given_an_installation_when_enter_is_pressed_at_home_then_its_setup_begins_with_the_recorded_answers() {
@@ -86,4 +86,32 @@ fn given_no_terminal_and_no_command_then_the_help_is_shown_and_64() {
     assert!(ran.stdout.is_empty());
     let told = String::from_utf8_lossy(&ran.stderr);
     assert!(told.contains("Usage: gatewright") && told.contains("Without a command, on a terminal"), "{told}");
+}
+
+#[test]
+fn given_home_when_an_application_is_set_up_from_it_then_one_key_leads_back_to_what_is_installed_now() {
+    let mut home = Terminal::run(&["--practice"], 80, 24);
+    home.wait_for_screen("Nothing is installed");
+    home.press("n");
+    answer_up_to(&mut home, "go on to the plan");
+    home.press("\r");
+    home.wait_for_screen("⏎ apply ");
+    home.press("\r");
+    home.wait_for_screen("What next");
+    home.wait_for_screen("home");
+    home.press("q");
+    home.wait_for_screen("1 installation");
+    home.wait_for_screen("myapp.cluster.example.com");
+    // And once more from there, left before anything is done.
+    home.wait_for_screen("set up myapp");
+    home.press("\r");
+    answer_up_to(&mut home, "go on to the plan");
+    home.press("\r");
+    home.wait_for_screen("see that it works");
+    home.press("q");
+    home.wait_for_screen("1 installation");
+    home.press("q");
+    assert_eq!(home.end_given_back(), 0, "{}", home.screen());
+    assert!(home.screen().contains("Try it: https://myapp.cluster.example.com/"), "{}", home.screen());
+    assert_eq!(home.raw().matches("\u{1b}[?1049h").count(), 1, "the screen was kept all the while");
 }

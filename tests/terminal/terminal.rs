@@ -251,6 +251,12 @@ impl Terminal {
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
+    /// Sends a signal to whoever has the terminal, as a shell's own child.
+    pub(crate) fn signal_to_the_foreground(&self, signal: rustix::process::Signal) {
+        let group = self.master.as_ref().unwrap().process_group_leader().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(group).unwrap(), signal).unwrap();
+    }
+
     /// What of the terminal has not been given back; empty when all of it was.
     pub(crate) fn not_given_back(&self) -> Vec<&'static str> {
         let parser = self.screen.lock().unwrap();

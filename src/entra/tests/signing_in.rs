@@ -1,7 +1,10 @@
 //! Every way to sign in, and what is said when it does not work.
 
 use super::{CANARY, Says, TENANT, TOKEN_PATH, World, aadsts, jwt, refuses, says, token};
-use crate::entra::{CallerKind, DeviceCode, Environment, Method, SignInError, SignInRequest, sign_in};
+use crate::{
+    entra::{CallerKind, DeviceCode, Environment, Method, SignInError, SignInRequest, sign_in},
+    facts::ConsentRight,
+};
 use azure_identity::Executor;
 use serde_json::{Value, json};
 use std::{
@@ -363,4 +366,42 @@ async fn given_the_azure_clis_session_is_over_and_a_person_is_there_when_signing
     request.interactive = true;
     let session = sign_in(request, &|_| {}).await.unwrap();
     assert_eq!(session.caller().method, Method::DeviceCode);
+}
+
+#[tokio::test]
+async fn given_a_person_when_asked_whether_they_may_consent_then_their_directory_roles_say_so() {
+    const ROLES: &str = "GET /v1.0/me/memberOf/microsoft.graph.directoryRole";
+    let world = World::start().await;
+    world.on(&format!("POST {ANYONE}/devicecode"), [device_answer(900)]);
+    world.on(&format!("POST {ANYONE}/token"), [person_token("person-token", 3600)]);
+    let session = sign_in(device_request(&world), &|_| {}).await.unwrap();
+    let roles = |names: &[&str]| {
+        let roles: Vec<_> = names.iter().map(|name| json!({"displayName": name})).collect();
+        says(200, &json!({"value": roles}))
+    };
+    world.on(ROLES, [roles(&["Directory Readers", "Global Administrator"]), roles(&["Application Developer"])]);
+    let may = ConsentRight::May { by: "Global Administrator".to_owned() };
+    assert_eq!(session.consent_right().await.unwrap(), may);
+    let may_not = ConsentRight::MayNot { who: "Cloud Application Administrator".to_owned() };
+    assert_eq!(session.consent_right().await.unwrap(), may_not);
+    world.on(ROLES, [refuses(403, "Authorization_RequestDenied", "no")]);
+    assert!(session.consent_right().await.unwrap_err().is_not_permitted(), "that cannot be seen is no `no`");
+}
+
+#[tokio::test]
+async fn given_a_program_when_asked_whether_it_may_consent_then_its_permissions_say_so_and_a_token_that_tells_nothing_is_no_no()
+ {
+    let permissions = |roles: &[&str]| jwt(&json!({"roles": roles}));
+    let may_not = ConsentRight::MayNot { who: "Cloud Application Administrator".to_owned() };
+    let may = ConsentRight::May { by: "DelegatedPermissionGrant.ReadWrite.All".to_owned() };
+    for (held, expected) in [
+        (permissions(&["Application.Read.All", "DelegatedPermissionGrant.ReadWrite.All"]), Some(may)),
+        (permissions(&["Application.Read.All"]), Some(may_not)),
+        ("opaque".to_owned(), None),
+    ] {
+        let world = World::start().await;
+        world.on(&format!("POST {TOKEN_PATH}"), [token(&held, 3600)]);
+        let session = world.session().await;
+        assert_eq!(session.consent_right().await.ok(), expected, "{held}");
+    }
 }

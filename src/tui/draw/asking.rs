@@ -3,6 +3,8 @@
 mod beside;
 mod question;
 
+pub(in crate::tui) use question::choice_at;
+
 use super::{
     boxed, heading,
     text::{fit, wrap},
@@ -35,7 +37,7 @@ pub(super) fn draw(state: &State, asking: &Asking, theme: &Theme, frame: &mut Fr
     }
     match asking.focus {
         Focus::Explanation(first) => beside::explanation(asking, first, theme, frame, area),
-        Focus::Leaving => leaving(theme, frame, area),
+        Focus::Leaving => leaving(state, theme, frame, area),
         Focus::Question | Focus::Steps(_) => {}
     }
 }
@@ -70,9 +72,9 @@ fn step_line(title: &str, state: Option<StepState>, is_chosen: bool, theme: &The
     Line::from(vec![Span::styled(pointer, theme.accent), Span::styled(mark, mark_style), Span::raw(" "), title])
 }
 
-fn leaving(theme: &Theme, frame: &mut Frame, area: Rect) {
+fn leaving(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let place = layout::centred(area, 52, 6);
-    let block = boxed(theme, heading("Leave?", theme, place));
+    let block = boxed(theme, heading(if state.leads_home() { "Back home?" } else { "Leave?" }, theme, place));
     let inner = block.inner(place);
     let room = usize::from(inner.width).saturating_sub(2);
     let said = "This is the first question; there is nothing before it. Nothing has been changed, and the answers so far are not kept.";

@@ -10,6 +10,8 @@ mod text;
 mod try_it;
 mod yaml;
 
+pub(super) use asking::choice_at;
+
 use super::{
     keymap,
     layout::{self, Areas},

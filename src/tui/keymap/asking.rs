@@ -1,6 +1,6 @@
 //! The keys of the questions. In a field letters are text, so what letters do elsewhere has another key there.
 
-use super::{Command, Row, Told, control, key, letter, named};
+use super::{Command, Row, Told, control, key, leave_label, letter, named};
 use crate::tui::state::{Asking, Field, Focus, State, WIDE};
 use crossterm::event::KeyCode;
 
@@ -9,6 +9,7 @@ static CHOOSING: &[Row] = rows![
     [key(KeyCode::Down), letter('j')] => Down, |_| named("choose"), InTheBar;
     [key(KeyCode::Enter)] => Accept, |_| named("continue"), InTheBar;
     [key(KeyCode::Esc)] => Back, |_| named("back"), InTheBar;
+    [letter('c'), control('y')] => Copy, |_| named("copy the code"), InTheBar, if State::may_copy;
     [letter('r'), letter('!'), control('r')] => Again, |_| named("look again"), InTheBar, if has_reason_to_look_again;
     [letter('r'), letter('!'), control('r')] => Again, |_| named("look again"), InTheOverlay, if may_look_again;
     [key(KeyCode::Tab)] => Steps, |_| named("steps"), InTheBar;
@@ -24,6 +25,7 @@ static CHOOSING: &[Row] = rows![
 static WRITING: &[Row] = rows![
     [key(KeyCode::Enter)] => Accept, |_| named("continue"), InTheBar;
     [key(KeyCode::Esc)] => Back, back_label, InTheBar;
+    [control('y')] => Copy, |_| named("copy the code"), InTheBar, if State::may_copy;
     [control('r')] => Again, |_| named("look again"), InTheBar, if has_reason_to_look_again;
     [control('r')] => Again, |_| named("look again"), InTheOverlay, if may_look_again;
     [key(KeyCode::Tab)] => Steps, |_| named("steps"), InTheBar;
@@ -37,6 +39,7 @@ static ANSWERS: &[Row] = rows![
     [key(KeyCode::Tab)] => Steps, |_| named("change a step"), InTheBar;
     [letter('s')] => Save, |_| named("save"), InTheBar, if is_right;
     [key(KeyCode::Esc)] => Back, |_| named("back"), InTheBar;
+    [letter('c'), control('y')] => Copy, |_| named("copy the code"), InTheBar, if State::may_copy;
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if may_scroll;
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if may_scroll;
@@ -59,7 +62,7 @@ static EXPLANATION: &[Row] = rows![
 ];
 
 static LEAVING: &[Row] = rows![
-    [key(KeyCode::Enter)] => Accept, |_| named("leave"), InTheBar;
+    [key(KeyCode::Enter)] => Accept, leave_label, InTheBar;
     [key(KeyCode::Esc), letter('q')] => Close, |_| named("stay"), InTheBar;
 ];
 

@@ -95,7 +95,7 @@ impl State {
         }
         match asking.command(command, page) {
             Said::Nothing => None,
-            Said::Leave => Some(Wish::Leave),
+            Said::Leave => Some(self.leave()),
             Said::Refused(why) => {
                 self.notice = Some(why.to_owned());
                 None
@@ -104,13 +104,14 @@ impl State {
                 self.opening.about = answers.application.name.to_string();
                 self.opening.folder = format!("./{}-objects", answers.application.name);
                 let session = asking.wizard().session();
+                asking.planned = true;
                 self.look_again();
                 Some(Wish::Plan(session, answers))
             }
         }
     }
 
-    /// From the plan back to the answers that it is for.
+    /// From the plan, or while it is made, back to the answers that it is for.
     pub(super) fn revise(&mut self) -> Option<Wish> {
         self.asking.as_mut()?.come_back(None);
         self.phase = Phase::Asking;

@@ -36,6 +36,8 @@ pub struct Asking {
     pub scroll: usize,
     /// What has to be said about the answers as a whole.
     pub note: Option<String>,
+    /// Whether a plan for them has been wanted.
+    pub planned: bool,
     in_flight: Vec<(Session, Need)>,
     wanted: Vec<(Session, Need)>,
 }
@@ -53,6 +55,9 @@ pub(super) enum Said {
     Refused(&'static str),
 }
 
+/// Nothing is offered, and nothing may be written.
+const NOTHING_TO_CHOOSE: &str = "There is nothing to choose from yet: r looks again, Esc goes back.";
+
 /// Under the field it says what is wrong.
 const REFUSED: &str = "Not taken: it says above what would be right. Esc goes back all the same.";
 
@@ -65,6 +70,7 @@ impl Asking {
             focus: Focus::Question,
             scroll: 0,
             note: None,
+            planned: false,
             in_flight: Vec::new(),
             wanted: Vec::new(),
         };
@@ -97,6 +103,28 @@ impl Asking {
     fn is_in_flight(&self, need: &Need) -> bool {
         let now = self.wizard.session();
         self.in_flight.iter().any(|(session, other)| other == need && now.is_same(session, need.side()))
+    }
+
+    /// Whether something has to be found out before Enter can answer: as long as nothing is typed or chosen, it would take what is
+    /// proposed, and what is proposed comes with the choices.
+    pub fn waits_for_choices(&self) -> bool {
+        self.focus == Focus::Question
+            && !self.field.is_touched()
+            && self.wizard.proposes_after().is_some_and(|need| self.is_in_flight(&need))
+    }
+
+    /// What Enter would answer with, where nobody has typed it.
+    pub(super) fn untyped(&self) -> Option<&str> {
+        self.field.untyped()
+    }
+
+    /// Whether an answer may be written here.
+    pub fn may_write(&self) -> bool {
+        match &self.field {
+            Field::Text(_) => true,
+            Field::Choice(choosing) => choosing.may_write,
+            Field::Answers(_) => false,
+        }
     }
 
     /// What is being found out for the open question.
@@ -142,7 +170,12 @@ impl Asking {
         if self.question().map(|question| question.id) == before {
             self.field.refresh(&self.wizard);
         } else {
+            let focus = self.focus;
             self.open();
+            // These are not about the question: news of it closes neither.
+            if matches!(focus, Focus::Leaving | Focus::Steps(_)) {
+                self.focus = focus;
+            }
         }
         self.look_ahead();
     }
@@ -187,7 +220,7 @@ impl Asking {
             && choosing.may_write
             && choosing.writing.is_none()
         {
-            choosing.write(&self.wizard, question);
+            choosing.begin_to_write(&self.wizard, question);
         }
         if let Some(text) = self.field.text_mut() {
             text.paste(pasted);
@@ -253,10 +286,11 @@ impl Asking {
         let Some(question) = self.question() else { return self.accept_all() };
         let given = match &mut self.field {
             Field::Choice(choosing) if choosing.writing.is_none() => match &choosing.chosen {
-                Chosen::Other => {
-                    choosing.write(&self.wizard, question);
+                Chosen::Other if choosing.may_write => {
+                    choosing.begin_to_write(&self.wizard, question);
                     return Said::Nothing;
                 }
+                Chosen::Other => return Said::Refused(NOTHING_TO_CHOOSE),
                 Chosen::Value(value) => Ok(wizard::Given::text(value)),
             },
             Field::Choice(Choosing { writing: Some(text), .. }) | Field::Text(text) => {
@@ -316,7 +350,15 @@ impl Asking {
         }
     }
 
-    fn visit(&mut self, index: usize) {
+    /// The cursor goes to this row of the choices.
+    pub(super) fn point_at(&mut self, row: usize) {
+        self.focus = Focus::Question;
+        if let Field::Choice(choosing) = &mut self.field {
+            choosing.point_at(row);
+        }
+    }
+
+    pub(super) fn visit(&mut self, index: usize) {
         match Step::ALL.get(index) {
             Some(step) if *step == self.wizard.step() => self.focus = Focus::Question,
             Some(Step::Review) => {

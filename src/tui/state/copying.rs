@@ -30,8 +30,8 @@ impl State {
             return if self.log.is_empty() { Vec::new() } else { vec![copyable("the log", self.log.text())] };
         }
         match self.phase {
-            Phase::Home | Phase::Asking => Vec::new(),
-            Phase::Looking => self.of_sign_in(),
+            Phase::Home => Vec::new(),
+            Phase::Looking | Phase::Asking => self.of_sign_in(),
             Phase::Review => self.of_review().into_iter().collect(),
             Phase::Applying => self.of_rows(),
             Phase::Over => self.of_end(),
@@ -51,7 +51,7 @@ impl State {
             let index = index.checked_rem(all.len())?;
             let this = all.get(index)?;
             let next = all.get((index + 1).checked_rem(all.len())?).filter(|_| all.len() > 1);
-            let next = next.map_or_else(String::new, |next| format!(" c again: {}.", next.what));
+            let next = next.map_or_else(String::new, |next| format!(" Again: {}.", next.what));
             (Wish::Copy(this.text.clone().into_owned()), format!("To the clipboard: {}.{next}", this.what), index)
         };
         self.copied = Some(index);

@@ -1,11 +1,15 @@
 //! What is installed, as the person looks at it.
 
+use super::{Asking, Looking, Opening, Phase, Progress, Review, State};
 use crate::{
     engine::{
         event::Problem,
         installations::{Installation, Overview},
     },
-    tui::keymap::Command,
+    tui::{
+        happening::{Happening, Wish},
+        keymap::Command,
+    },
 };
 use std::time::Duration;
 
@@ -42,6 +46,69 @@ pub struct Home {
     pub scroll: usize,
     shown: Vec<usize>,
     filter_before: String,
+    /// What the screen was opened for, while something else is done that was begun here.
+    opening: Option<Opening>,
+}
+
+impl Happening {
+    /// Whether it tells of something that was begun.
+    pub(super) fn is_of_a_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Told(_) | Self::Asked(_) | Self::Learned(..) | Self::PlanReady(_) | Self::Begun | Self::Over(_)
+        )
+    }
+}
+
+impl State {
+    /// Something is begun from what is installed: it has the screen as if that had just been opened.
+    pub(super) fn open(&mut self, opening: Opening) {
+        let before = std::mem::replace(&mut self.opening, opening);
+        self.at_home(|home| home.opening = Some(before));
+        self.forget_the_run();
+        self.phase = Phase::Looking;
+    }
+
+    /// Whether what is on the screen was begun from what is installed, and leads back there.
+    pub fn leads_home(&self) -> bool {
+        self.home.is_some() && self.phase != Phase::Home
+    }
+
+    /// Leaves what is on the screen: for what is installed, where it was begun there.
+    pub(super) fn leave(&mut self) -> Wish {
+        if !self.leads_home() {
+            return Wish::Leave;
+        }
+        let now = self.now;
+        let mut opening = None;
+        self.at_home(|home| {
+            home.begin(now);
+            home.show_details(false);
+            opening = home.opening.take();
+        });
+        if let Some(opening) = opening {
+            // Who went to the practice ground stays there.
+            self.opening = Opening { practice: self.opening.practice, ..opening };
+        }
+        self.forget_the_run();
+        self.phase = Phase::Home;
+        Wish::Home
+    }
+
+    fn forget_the_run(&mut self) {
+        self.looking = Looking::since(&self.opening, self.now);
+        self.asking = None::<Asking>;
+        self.review = Review::default();
+        self.progress = Progress::default();
+        self.ending = None;
+        self.prompt = None;
+        self.help = false;
+        self.log.close();
+        self.notice = None;
+        self.changed_before = 0;
+        self.stopping = false;
+        self.copied = None;
+    }
 }
 
 impl Home {
@@ -56,6 +123,7 @@ impl Home {
             scroll: 0,
             shown: Vec::new(),
             filter_before: String::new(),
+            opening: None,
         }
     }
 

@@ -37,12 +37,17 @@ pub struct Looking {
 
 impl Looking {
     pub(super) fn new(opening: &Opening) -> Self {
+        Self::since(opening, Duration::ZERO)
+    }
+
+    /// The same, begun at `now`.
+    pub(super) fn since(opening: &Opening, now: Duration) -> Self {
         let what = if opening.practice {
             "Starting the practice ground, and signing in to it"
         } else {
             "Connecting to the cluster, and signing in to Entra"
         };
-        Self { facts: vec![Fact { what: what.to_owned(), found: None, since: Duration::ZERO }], device_code: None }
+        Self { facts: vec![Fact { what: what.to_owned(), found: None, since: now }], device_code: None }
     }
 
     /// Looking once more, at a world that is connected already.

@@ -2,6 +2,7 @@
 
 mod answering;
 mod asking;
+mod at_hand;
 mod copying;
 mod home;
 mod log;
@@ -160,6 +161,8 @@ pub struct State {
     pub now: Duration,
     /// The window, in columns and rows.
     pub size: (u16, u16),
+    /// When what is at hand has changed by itself last, and the person has done nothing about it since.
+    pub changed_by_itself: Option<Duration>,
 }
 
 impl State {
@@ -186,6 +189,7 @@ impl State {
             mouse: false,
             now: Duration::ZERO,
             size,
+            changed_by_itself: None,
         }
     }
 
@@ -197,15 +201,18 @@ impl State {
     /// Takes in what happened at `now`, and tells what the person wants done that the screen can't do itself.
     pub fn take_in(&mut self, happening: Happening, now: Duration) -> Option<Wish> {
         self.now = now;
-        let wish = self.took_in(happening);
+        let wish = self.noting_changes(happening, Self::took_in);
         self.review.keep_in_sight(layout::review_rows_in_sight(self.size));
         wish
     }
 
     fn took_in(&mut self, happening: Happening) -> Option<Wish> {
         match happening {
+            Happening::Opened(opening) => self.open(*opening),
+            // What was begun from here, and left, may have told something more.
+            _ if self.phase == Phase::Home && happening.is_of_a_run() => {}
             Happening::Pressed(key) => return self.pressed(key),
-            Happening::Clicked(column, row) => self.clicked(column, row),
+            Happening::Clicked(column, row) => return self.clicked(column, row),
             Happening::Wheeled(wheel, column, row) => self.wheeled(wheel, column, row),
             Happening::Pasted(text) => self.pasted(&text),
             Happening::Resized(columns, rows) => self.size = (columns, rows),
@@ -213,6 +220,7 @@ impl State {
             Happening::Told(envelope) => self.told(&envelope),
             Happening::Asked(conversation) => self.begin_to_ask(*conversation),
             Happening::Learned(session, news) => self.learned(&session, *news),
+            Happening::PlanReady(_) if self.phase == Phase::Asking => {}
             Happening::PlanReady(items) => {
                 self.looking.finish(self.now);
                 self.copied = None;
@@ -225,6 +233,8 @@ impl State {
                 self.pace = Pace::GoingOn;
                 self.copied = None;
             }
+            // The person has gone back to the questions before it was known that there is no plan.
+            Happening::Over(_) if self.asked().is_some_and(|asking| asking.planned) => {}
             Happening::Over(ending) => self.over(ending),
             Happening::LookingAround { practice } => {
                 self.opening.practice = practice;
@@ -245,6 +255,9 @@ impl State {
 
     /// Whether time has to be told of, because something runs.
     pub fn is_running(&self) -> bool {
+        if self.is_settling() {
+            return true;
+        }
         match self.phase {
             Phase::Looking => true,
             Phase::Asking => self.asking.as_ref().is_some_and(Asking::is_looking),
@@ -331,7 +344,7 @@ impl State {
                 self.world = Some(World { tenant: tenant_domain.clone(), context: context.clone() });
             }
             // A run that begins again brings its own plan.
-            Event::Looking { .. } if self.phase != Phase::Looking => self.look_again(),
+            Event::Looking { .. } if !matches!(self.phase, Phase::Looking | Phase::Asking) => self.look_again(),
             Event::Paused { after } => self.pace = Pace::Paused(after.clone()),
             Event::Resumed { .. } => self.pace = Pace::GoingOn,
             _ => {}
@@ -369,7 +382,10 @@ impl State {
 
     fn pasted(&mut self, text: &str) {
         if self.is_answering() {
-            return self.pasted_as_an_answer(text);
+            if !self.drops_answer() {
+                self.pasted_as_an_answer(text);
+            }
+            return;
         }
         let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt else {
             return;
@@ -401,14 +417,16 @@ impl State {
     fn pressed(&mut self, key: KeyEvent) -> Option<Wish> {
         self.notice = None;
         let Some(command) = keymap::command(self, &key) else {
-            if let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt {
+            if let Some(why) = keymap::withheld(self, &key) {
+                self.drop_key(why);
+            } else if let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt {
                 let full = input.value().chars().count() >= LONGEST_INPUT;
                 let adds = matches!(key.code, crossterm::event::KeyCode::Char(_)) && key.modifiers.is_empty();
                 if !(full && adds) {
                     input.handle_event(&TerminalEvent::Key(key));
                 }
                 self.typed();
-            } else if self.is_typing() {
+            } else if self.is_typing() && !self.drops_answer() {
                 self.write(key);
             }
             return None;
@@ -422,7 +440,8 @@ impl State {
             Command::Redraw => return Some(Wish::Redraw),
             Command::Stop => return Some(self.wish_to_end()),
             Command::Pause => return Some(self.wish_to_pause()),
-            Command::Leave => return Some(Wish::Leave),
+            Command::Quit => return Some(Wish::Leave),
+            Command::Leave => return Some(self.leave()),
             Command::Copy => return self.wish_to_copy(),
             Command::Apply => return Some(Wish::Apply),
             Command::Change => return self.chosen_at_home().map(|name| Wish::SetUp(Some(name))),

@@ -1,8 +1,9 @@
 //! What clicks and the wheel do. Nothing needs them: each is a shorter way to what keys do.
 
-use super::{Phase, State, TreeRow};
+use super::{Field, Focus, Phase, State, TreeRow, WIDE};
 use crate::tui::{
-    happening::Wheel,
+    draw,
+    happening::{Wheel, Wish},
     keymap::{self, Command},
     layout,
 };
@@ -12,9 +13,55 @@ use ratatui::layout::{Position, Rect};
 const LINES: usize = 3;
 
 impl State {
-    /// A click chooses the row it is on.
-    pub(super) fn clicked(&mut self, column: u16, row: u16) {
-        if self.phase != Phase::Review || self.is_covered() {
+    /// A click chooses the row it is on. On a choice that is chosen already it takes it, and on a step it goes there.
+    pub(super) fn clicked(&mut self, column: u16, row: u16) -> Option<Wish> {
+        match self.phase {
+            Phase::Review => self.clicked_in_review(column, row),
+            Phase::Asking => return self.clicked_in_questions(Position { x: column, y: row }),
+            Phase::Home | Phase::Looking | Phase::Applying | Phase::Over => {}
+        }
+        None
+    }
+
+    fn clicked_in_questions(&mut self, cell: Position) -> Option<Wish> {
+        if self.help || self.log.is_open() || !self.is_whole() {
+            return None;
+        }
+        let areas = layout::asking(layout::areas(Rect::new(0, 0, self.size.0, self.size.1)).body, WIDE);
+        let asking = self.asked()?;
+        if !matches!(asking.focus, Focus::Question | Focus::Steps(_)) {
+            return None;
+        }
+        let steps = layout::inside(areas.steps);
+        if steps.contains(cell) {
+            let step = usize::from(cell.y - steps.y);
+            if asking.may_visit(step) && !self.drops_answer() {
+                self.notice = None;
+                self.asking.as_mut()?.visit(step);
+            }
+            return None;
+        }
+        let row = draw::choice_at(self, asking, areas.question, cell)?;
+        let Field::Choice(choosing) = &asking.field else { return None };
+        let is_chosen = choosing.row() == row && asking.focus == Focus::Question;
+        if is_chosen && choosing.writing.is_some() {
+            return None;
+        }
+        if is_chosen {
+            if let Some(why) = self.withheld(Command::Accept) {
+                self.drop_key(why);
+                return None;
+            }
+            self.notice = None;
+            return self.command(Command::Accept);
+        }
+        self.notice = None;
+        self.asking.as_mut()?.point_at(row);
+        None
+    }
+
+    fn clicked_in_review(&mut self, column: u16, row: u16) {
+        if self.is_covered() {
             return;
         }
         let rows = layout::inside(self.review_areas()[0]);

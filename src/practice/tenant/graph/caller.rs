@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Directory roles that may do everything here (domain.md 1.3).
-const ADMINISTRATORS: &[&str] = &[
+pub(super) const ADMINISTRATORS: &[&str] = &[
     "Global Administrator",
     "Cloud Application Administrator",
     "Application Administrator",

@@ -1,6 +1,6 @@
 //! `/me`, `/users`, `/groups`, `/directoryRoles` and `/organization` (domain.md 1.1 row 0).
 
-use super::caller::Caller;
+use super::caller::{ADMINISTRATORS, Caller};
 use super::error::GraphError;
 use super::shape::{OTHER, USER};
 use super::{Key, Request, Segment, entity, query, role_assignments};
@@ -119,7 +119,9 @@ fn owned(core: &Core, request: &Request<'_>, person: &Person) -> Result<Reply, G
 }
 
 fn memberships(core: &Core, request: &Request<'_>, person: &Person, names: &[&str]) -> Result<Reply, GraphError> {
-    let roles = person.directory_roles.iter().map(|role| role_of(role));
+    // Where the scenario lets nobody consent, nobody holds a role for it.
+    let may = |role: &&String| core.settings.rights.may_consent || !ADMINISTRATORS.contains(&role.as_str());
+    let roles = person.directory_roles.iter().filter(may).map(|role| role_of(role));
     let groups = core.directory.groups.iter().filter(|it| it.members.contains(&person.id)).map(|it| {
         let mut group = shown_group(it);
         group.shift_insert(0, "@odata.type".into(), json!("#microsoft.graph.group"));

@@ -15,6 +15,9 @@ use serde_json::{Map, Value, json};
 /// Seconds an access token lives.
 pub(super) const LIFETIME: i64 = 3_600;
 
+/// The permission by which a program consents for everybody (domain.md 1.3).
+const TO_CONSENT: &str = "DelegatedPermissionGrant.ReadWrite.All";
+
 /// Whom a token speaks for.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
@@ -56,7 +59,9 @@ fn role_values(core: &Core, subject: Subject<'_>, resource: &ServicePrincipal) -
     let exposed = core.directory.exposed_roles(resource).iter();
     let held =
         exposed.filter(|role| value(role, "id").is_some_and(|id| ids.iter().any(|it| it.eq_ignore_ascii_case(&id))));
-    held.filter_map(|role| value(role, "value")).collect()
+    let values = held.filter_map(|role| value(role, "value"));
+    // Where the scenario lets nobody consent, nobody holds what it takes.
+    values.filter(|value| core.settings.rights.may_consent || value != TO_CONSENT).collect()
 }
 
 /// An access token for the resource asked for.

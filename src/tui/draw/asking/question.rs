@@ -9,14 +9,15 @@ use super::super::{
 use crate::{
     answers::names::Unusable,
     tui::{
+        layout,
         state::{Asking, Choosing, Chosen, Field, LONGEST_ANSWER, State, Text, WIDE, label, sentence},
-        theme::Theme,
+        theme::{Abilities, Theme},
     },
     wizard::{Choice, Question, Step},
 };
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
     widgets::Paragraph,
@@ -26,16 +27,11 @@ pub(super) fn draw(state: &State, asking: &Asking, theme: &Theme, frame: &mut Fr
     let block = boxed(theme, heading(asking.wizard().step().title(), theme, area));
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let inner = inside(inner);
     let Some(question) = asking.question() else { return answers(asking, theme, frame, area, inner) };
-    let room = usize::from(inner.width);
-    let mut lines: Vec<Line> =
-        wrap(question.prompt, room).into_iter().map(|line| Line::styled(line, theme.strong)).collect();
-    lines.extend(looking(state, asking, theme, room));
-    lines.push(Line::default());
-    let top = u16::try_from(lines.len()).unwrap_or_default().min(inner.height);
+    let lines = head(state, asking, question, theme, usize::from(inner.width));
+    let below = below(inner, lines.len());
     frame.render_widget(Paragraph::new(lines), inner);
-    let below = Rect { y: inner.y + top, height: inner.height - top, ..inner };
     let used = match &asking.field {
         Field::Text(text) => field(text, theme, frame, below),
         Field::Choice(choosing) => choice(choosing, question, theme, frame, below),
@@ -45,6 +41,42 @@ pub(super) fn draw(state: &State, asking: &Asking, theme: &Theme, frame: &mut Fr
         let rest = Rect { y: below.y + used.min(below.height), height: below.height.saturating_sub(used), ..below };
         why(question, theme, frame, rest);
     }
+}
+
+/// The row of the choices that is drawn at this cell of the question's `area`.
+pub(in crate::tui) fn choice_at(state: &State, asking: &Asking, area: Rect, cell: Position) -> Option<usize> {
+    // Which line is where does not hang on colours.
+    let theme = &Theme::of(Abilities { colours: None, unicode: true, mouse: true });
+    let (question, Field::Choice(choosing)) = (asking.question()?, &asking.field) else { return None };
+    let inner = inside(layout::inside(area));
+    let room = usize::from(inner.width);
+    let below = below(inner, head(state, asking, question, theme, room).len());
+    if !below.contains(cell) {
+        return None;
+    }
+    let height = (usize::from(below.height), state.size.0 >= WIDE);
+    let (lines, _) = choice_lines(choosing, question, theme, room, height);
+    lines.get(usize::from(cell.y - below.y)).and_then(|(row, _)| *row)
+}
+
+/// There is air beside the border.
+fn inside(area: Rect) -> Rect {
+    Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
+}
+
+/// What is left of `area` below `lines` lines.
+fn below(area: Rect, lines: usize) -> Rect {
+    let top = u16::try_from(lines).unwrap_or_default().min(area.height);
+    Rect { y: area.y + top, height: area.height - top, ..area }
+}
+
+/// What stands above the answer.
+fn head(state: &State, asking: &Asking, question: &Question, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line> =
+        wrap(question.prompt, room).into_iter().map(|line| Line::styled(line, theme.strong)).collect();
+    lines.extend(looking(state, asking, theme, room));
+    lines.push(Line::default());
+    lines
 }
 
 /// What is being found out, or why it could not be.
@@ -119,14 +151,11 @@ fn told(reason: &Unusable, theme: &Theme, room: usize) -> String {
 /// The choices around the chosen one; tells how many lines that took.
 fn choice(choosing: &Choosing, question: &Question, theme: &Theme, frame: &mut Frame, area: Rect) -> u16 {
     let room = usize::from(area.width);
-    let is_writing = choosing.writing.is_some();
-    let refused = choosing.refused.as_ref().map(|reason| wrap(&told(reason, theme, room), room));
-    let below = if is_writing { 7 } else { refused.as_ref().map_or(0, |lines| lines.len() + 1) };
-    let height = usize::from(area.height).saturating_sub(below);
     // In a narrow window the room below is for what the question is for.
-    let generous = frame.area().width >= WIDE;
-    let mut lines = window(choosing, question, theme, room, (height, generous));
-    if let Some(refused) = refused {
+    let height = (usize::from(area.height), frame.area().width >= WIDE);
+    let (rows, refused) = choice_lines(choosing, question, theme, room, height);
+    let mut lines: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
+    if !refused.is_empty() {
         lines.push(Line::default());
         lines.extend(refused.into_iter().map(|line| Line::styled(line, theme.bad)));
     }
@@ -141,6 +170,26 @@ fn choice(choosing: &Choosing, question: &Question, theme: &Theme, frame: &mut F
     }
 }
 
+/// A line, and the row that it belongs to, where it belongs to one.
+type RowLine = (Option<usize>, Line<'static>);
+
+/// The lines of the choices, and those that say why what was chosen is not taken. See [`window`] for the height.
+fn choice_lines(
+    choosing: &Choosing,
+    question: &Question,
+    theme: &Theme,
+    room: usize,
+    (height, generous): (usize, bool),
+) -> (Vec<RowLine>, Vec<String>) {
+    let refused = choosing.refused.as_ref().map(|reason| wrap(&told(reason, theme, room), room)).unwrap_or_default();
+    let below = match (&choosing.writing, refused.len()) {
+        (Some(_), _) => 7,
+        (None, 0) => 0,
+        (None, lines) => lines + 1,
+    };
+    (window(choosing, question, theme, room, (height.saturating_sub(below), generous)), refused)
+}
+
 /// As many rows as `height` lines hold, the chosen one among them. All of a long reason is told of the chosen one, and of all of them
 /// where that has room and is wanted.
 fn window(
@@ -149,9 +198,11 @@ fn window(
     theme: &Theme,
     room: usize,
     (height, generous): (usize, bool),
-) -> Vec<Line<'static>> {
+) -> Vec<RowLine> {
     let chosen = choosing.row();
-    let row_of = |index: usize, said: usize| row(choosing, question, index, theme, room, said);
+    let row_of = |index: usize, said: usize| -> Vec<RowLine> {
+        row(choosing, question, index, theme, room, said).into_iter().map(|line| (Some(index), line)).collect()
+    };
     let all_said = (0..choosing.rows()).scan(0, |used, index| {
         *used += row_of(index, MOST_SAID).len();
         (*used <= height).then_some(())
@@ -160,7 +211,7 @@ fn window(
     let row = |index: usize| row_of(index, if has_room || index == chosen { MOST_SAID } else { 2 });
     let mut lines = row(chosen);
     let (mut before, mut after) = (chosen, chosen + 1);
-    let mut above: Vec<Vec<Line>> = Vec::new();
+    let mut above: Vec<Vec<RowLine>> = Vec::new();
     loop {
         let mut grew = false;
         let used = lines.len() + above.iter().map(Vec::len).sum::<usize>();
@@ -185,17 +236,17 @@ fn window(
             break;
         }
     }
-    let mut shown: Vec<Line> = above.into_iter().rev().flatten().chain(lines).collect();
+    let mut shown: Vec<RowLine> = above.into_iter().rev().flatten().chain(lines).collect();
     if before > 0
         && let Some(first) = shown.first_mut()
     {
-        *first = more(before, "above", theme);
+        *first = (None, more(before, "above", theme));
     }
     let beyond = choosing.rows().saturating_sub(after);
     if beyond > 0
         && let Some(last) = shown.last_mut()
     {
-        *last = more(beyond, "below", theme);
+        *last = (None, more(beyond, "below", theme));
     }
     shown.truncate(height);
     shown

@@ -28,6 +28,8 @@ pub struct Text {
     pub input: Input,
     /// Whether anything was typed.
     pub touched: bool,
+    /// Whether it was to be taken, and was not.
+    pub refused: bool,
     /// Whether something was too long to be taken in.
     pub cut: bool,
     /// What is wrong with it.
@@ -93,7 +95,12 @@ impl Field {
         match self {
             Self::Answers(_) => {}
             Self::Text(text) if text.touched => text.hold_against(wizard, question),
-            Self::Text(text) => *text = Text::proposed(wizard, question),
+            Self::Text(text) => {
+                let proposed = Text::proposed(wizard, question);
+                if proposed.value() != text.value() {
+                    *text = proposed;
+                }
+            }
             Self::Choice(choosing) => choosing.refresh(wizard, question),
         }
     }
@@ -106,8 +113,27 @@ impl Field {
             // The reason of a choice that cannot be used stands with it already.
             choosing.refused = Some(reason).filter(|_| !choosing.is_at_an_unusable_one());
         } else if let Some(text) = self.text_mut() {
-            text.touched = true;
+            // Nothing was typed by that: what is proposed later takes its place all the same.
+            text.refused = true;
             text.wrong = Some(reason);
+        }
+    }
+
+    /// Whether the person has typed something, or moved the cursor.
+    pub(super) fn is_touched(&self) -> bool {
+        match self {
+            Self::Text(text) => text.touched,
+            Self::Choice(choosing) => choosing.touched || choosing.is_written(),
+            Self::Answers(_) => false,
+        }
+    }
+
+    /// What would be answered now without anything typed.
+    pub(super) fn untyped(&self) -> Option<&str> {
+        match (self, self.text()) {
+            (_, Some(text)) => Some(text.value()).filter(|_| !text.touched),
+            (Self::Choice(Choosing { chosen: Chosen::Value(value), .. }), None) => Some(value),
+            _ => None,
         }
     }
 }
@@ -130,7 +156,7 @@ impl Text {
 
     /// What is wrong with it, once there is something to be wrong.
     pub fn complaint(&self) -> Option<&Unusable> {
-        self.wrong.as_ref().filter(|_| self.touched)
+        self.wrong.as_ref().filter(|_| self.touched || self.refused)
     }
 
     pub(super) fn hold_against(&mut self, wizard: &Wizard, question: &'static Question) {
@@ -192,22 +218,40 @@ impl Choosing {
     }
 
     fn refresh(&mut self, wizard: &Wizard, question: &'static Question) {
-        self.choices = offered(wizard, question);
-        self.refused = None;
-        let is_written = self.writing.as_ref().is_some_and(|text| text.touched);
-        if let Some(text) = self.writing.as_mut().filter(|_| is_written) {
-            text.hold_against(wizard, question);
-        } else if !self.touched || self.choices.is_empty() {
-            self.begin(wizard, question);
-        } else if let Chosen::Value(value) = &self.chosen
-            && !self.choices.iter().any(|choice| choice.value == *value)
-        {
-            self.begin(wizard, question);
+        let fresh = Self::new(wizard, question);
+        let is_offered = |value: &String| fresh.choices.iter().any(|choice| choice.value == *value);
+        let stays = match &self.chosen {
+            Chosen::Value(value) => is_offered(value),
+            Chosen::Other => !fresh.choices.is_empty(),
+        };
+        if self.is_written() || (self.touched && stays) {
+            self.choices = fresh.choices;
+            self.refused = None;
+            if let Some(text) = self.writing.as_mut().filter(|text| text.touched) {
+                text.hold_against(wizard, question);
+            }
+        } else if !self.is_like(&fresh) {
+            *self = fresh;
         }
     }
 
+    fn is_written(&self) -> bool {
+        self.writing.as_ref().is_some_and(|text| text.touched)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let written = |choosing: &Self| choosing.writing.as_ref().map(|text| text.value().to_owned());
+        self.choices == other.choices && self.chosen == other.chosen && written(self) == written(other)
+    }
+
+    /// The person wants to write what is not offered.
+    pub(super) fn begin_to_write(&mut self, wizard: &Wizard, question: &'static Question) {
+        self.touched = true;
+        self.write(wizard, question);
+    }
+
     /// Opens the field for something that is not offered.
-    pub(super) fn write(&mut self, wizard: &Wizard, question: &'static Question) {
+    fn write(&mut self, wizard: &Wizard, question: &'static Question) {
         let proposal = wizard.proposal(question).and_then(|given| given.as_text().map(str::to_owned));
         let not_offered = proposal.filter(|value| !self.choices.iter().any(|choice| choice.value == *value));
         self.chosen = Chosen::Other;
@@ -234,9 +278,15 @@ impl Choosing {
 
     pub(super) fn move_by(&mut self, command: Command, page: usize) {
         let last = self.rows().saturating_sub(1);
-        let Some(row) = command.moved(self.row(), page, last) else { return };
+        if let Some(row) = command.moved(self.row(), page, last) {
+            self.point_at(row);
+        }
+    }
+
+    pub(super) fn point_at(&mut self, row: usize) {
         self.touched = true;
         self.refused = None;
+        self.writing = None;
         let value = self.choices.get(row).map(|choice| choice.value.clone());
         self.chosen = value.map_or(Chosen::Other, Chosen::Value);
     }
