@@ -183,6 +183,8 @@ pub enum Rotated {
     ClientSecret,
     /// The key that signs the cookies of sessions; signs everybody out.
     CookieSecret,
+    /// The certificate's key, where cert-manager keeps it; nobody notices.
+    CertificateKey,
 }
 
 /// How to write exported objects.

@@ -37,6 +37,7 @@ impl From<Rotated> for What {
         match rotated {
             Rotated::ClientSecret => Self::ClientSecret,
             Rotated::CookieSecret => Self::CookieSecret,
+            Rotated::CertificateKey => Self::CertificateKey,
         }
     }
 }
@@ -44,7 +45,7 @@ impl From<Rotated> for What {
 /// Rotates a secret of an installation.
 pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) -> Exit {
     let events = screen.events(Style::Brief);
-    if asked.if_expiring.is_some() && asked.what.is_some_and(|what| What::from(what) != What::ClientSecret) {
+    if asked.if_expiring.is_some() && asked.what.is_some_and(|what| What::from(what) == What::CookieSecret) {
         let text = "--if-expiring is for what expires; a cookie secret does not.\nLeave one of the two out.";
         return screen.refusal(&events, ROTATE, text, ProblemKind::UnusableAnswers);
     }
@@ -149,14 +150,14 @@ async fn ask_what(seen: &Seen, cancel: &CancellationToken) -> Option<What> {
     say("\nWhat can be rotated:");
     for what in What::ALL {
         let until = seen.expires(what).map(|expires| format!("good until {expires}. ")).unwrap_or_default();
-        say(&format!("  {:14} {until}{}", what.word(), what.notice()));
+        say(&format!("  {:15} {until}{}", what.word(), what.notice()));
     }
     loop {
         let line = asked("Which one (Enter takes client-secret)?", cancel).await?;
         match What::ALL.into_iter().find(|what| what.word() == line) {
             Some(what) => return Some(what),
             None if line.is_empty() => return Some(What::ClientSecret),
-            None => say("Name one in these words: client-secret, cookie-secret."),
+            None => say(&format!("Name one in these words: {}.", What::ALL.map(What::word).join(", "))),
         }
     }
 }

@@ -168,6 +168,22 @@ impl Cluster {
         self.send(attempt, request).await
     }
 
+    /// Replaces the status of an object and nothing else of it, if it still has the `resourceVersion` that `object` carries;
+    /// [`Error::Stale`] when it has not.
+    pub async fn update_status_guarded(&self, object: &Value) -> Result<Value, Error> {
+        let name = ObjectRef::of(object)?;
+        if object.text("/metadata/resourceVersion").is_none() {
+            return Err(Error::Incomplete("metadata.resourceVersion"));
+        }
+        let resource = self.resource(&name.api_version, &name.kind).await?;
+        let (path, attempt) = place(&resource, &name, "update");
+        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let body = self.body(&attempt, object)?;
+        let request = Request::new(path).replace_subresource("status", &name.name, &params, body);
+        let request = self.built(&attempt, request)?;
+        self.send(attempt, request).await
+    }
+
     /// The objects of a kind; each carries its apiVersion and kind, which lists leave out on the wire.
     pub async fn list(&self, api_version: &str, kind: &str, selection: &Selection) -> Result<Vec<Value>, Error> {
         self.list_as(api_version, kind, selection, Request::list).await

@@ -11,7 +11,7 @@ pub(super) const DEPLOYMENT: Duration = Duration::from_secs(5 * 60);
 /// An account at the ACME server is one request or two; cert-manager tries again when one fails.
 const ISSUER: Duration = Duration::from_secs(3 * 60);
 /// A DNS-01 challenge waits for the zone to be seen everywhere (domain.md 5.6).
-const CERTIFICATE: Duration = Duration::from_secs(15 * 60);
+pub(super) const CERTIFICATE: Duration = Duration::from_secs(15 * 60);
 /// For one look at what cannot be waited for.
 pub(super) const ONE_LOOK: Duration = Duration::from_secs(5);
 /// The garbage collector takes dependants away first; a large Deployment's pods have their own time to end.

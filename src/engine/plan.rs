@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     answers::Answers,
-    blueprint::{self, FIELD_MANAGER, Impossible, Manifest, MeshProvider, Part, PartBody, Reason},
+    blueprint::{self, FIELD_MANAGER, Impossible, Manifest, MeshProvider, Part, PartBody, Reason, RegistrationPart},
     cluster::{self, ObjectRef, Write, mesh_config},
 };
 use futures::{StreamExt as _, stream};
@@ -115,7 +115,7 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
     let seen = super::look(target, answers, events).await?;
     let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)?;
     events.tell(super::event::Event::Looking { at: format!("what is live of {} objects", parts.len()) });
-    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, &seen, &parts, part)))
+    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, answers, &seen, &parts, part)))
         .buffered(LOOKS_AT_ONCE)
         .collect::<Vec<_>>()
         .await
@@ -126,7 +126,7 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
     Ok(Plan { answers: answers.clone(), seen, steps })
 }
 
-async fn step(target: &Target, seen: &Seen, parts: &[Part], part: &Part) -> Result<Step, Problem> {
+async fn step(target: &Target, answers: &Answers, seen: &Seen, parts: &[Part], part: &Part) -> Result<Step, Problem> {
     let found = match &part.body {
         PartBody::Registration(wanted) => match seen.registration.problem_of(wanted) {
             Some(problem) => blocked(problem.clone()),
@@ -144,6 +144,9 @@ async fn step(target: &Target, seen: &Seen, parts: &[Part], part: &Part) -> Resu
         (action, problem) = (Action::Blocked, Some(not_ready));
     }
     let warnings = match &part.body {
+        PartBody::Registration(RegistrationPart::ClientSecret { .. }) if action == Action::Keep => {
+            registration::warnings_of_expiry(answers, seen)
+        }
         _ if action == Action::Keep => Vec::new(),
         PartBody::Registration(wanted) => registration::warnings(wanted, seen),
         PartBody::ZoneRole(_) => seen.zone_role.warnings(),

@@ -5,12 +5,13 @@ use super::{
     apply::{Run, Stop},
     client_secret, consent, diff,
     event::{Action, Event, Events, HandOver, Problem, Title, milliseconds},
+    installations::health,
     plan::Step,
     problem,
     secrets::Vault,
 };
 use crate::{
-    answers::Adopt,
+    answers::{Adopt, Answers},
     blueprint::{GrantResource, Known, Part, PartBody, PartId, RegistrationPart},
     entra::{
         self, Application, ApplicationPatch, Desired, Error, GRAPH_APP_ID, Grant, RoleAssignment, ServicePrincipal,
@@ -323,6 +324,24 @@ pub(super) fn warnings(part: &RegistrationPart, seen: &Seen) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What a person should know of a client secret that is kept: that its end is near, and what to do about it.
+pub(super) fn warnings_of_expiry(answers: &Answers, seen: &Seen) -> Vec<String> {
+    let in_use = seen.registration.usable_client_secret(&seen.vault, &seen.client_secret_at);
+    let credentials = seen.registration.application().map(|application| &application.password_credentials);
+    let is_it = |key_id: &str| in_use.is_some_and(|(in_use, _)| in_use.eq_ignore_ascii_case(key_id));
+    let expires = credentials.into_iter().flatten().find(|known| is_it(&known.key_id)).and_then(|it| it.end_date_time);
+    let near = expires.map(|expires| (expires, health::days_until(expires, jiff::Timestamp::now())));
+    let near = near.filter(|(_, days)| *days <= health::SECRET_CARE_DAYS);
+    let (name, namespace) = (&answers.application.name, &answers.application.namespace);
+    let warning = |(expires, days): (jiff::Timestamp, i64)| {
+        let day = expires.strftime("%Y-%m-%d");
+        format!(
+            "it expires in {days} days, on {day}: `gatewright rotate {namespace}/{name}` puts a new one in its place, and no request fails"
+        )
+    };
+    near.map(warning).into_iter().collect()
 }
 
 fn added(values: &[String]) -> String {

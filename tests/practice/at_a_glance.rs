@@ -79,6 +79,13 @@ fn given_a_client_secret_near_its_end_when_what_is_said_is_done_then_it_is_well_
     assert!(ran.stdout.lines().nth(1).unwrap().starts_with("care "), "{}", ran.stdout);
     assert!(ran.stderr.contains("1 care; `gatewright` alone tells why"), "{}", ran.stderr);
 
+    let planned = world.run(&["plan"]);
+    assert_eq!(planned.code, Some(0), "nothing is to be changed by setup: {}", planned.stderr);
+    assert!(
+        planned.stderr.contains("it expires in 4 days, on ")
+            && planned.stderr.contains("`gatewright rotate myapp/myapp`")
+    );
+
     // As the finding says, with answers that give it more time.
     let before = world.ground.cluster().get("", "Secret", Some("myapp"), SECRET).unwrap();
     world.set_up();

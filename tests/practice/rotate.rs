@@ -184,6 +184,34 @@ fn given_people_and_programs_at_work_when_the_cookie_secret_is_rotated_then_only
 }
 
 #[test]
+fn given_people_and_programs_at_work_when_the_certificates_key_is_rotated_then_no_request_fails() {
+    let world = World::healthy_and_slow();
+    world.set_up();
+    let shown = || {
+        let certificate = world.ground.cluster().list("cert-manager.io", "Certificate", None).remove(0);
+        let (place, name) = (&certificate["metadata"]["namespace"], &certificate["spec"]["secretName"]);
+        let secret = world.ground.cluster().get("", "Secret", place.as_str(), name.as_str().unwrap()).unwrap();
+        (secret["data"].clone(), certificate["status"]["revision"].clone())
+    };
+    let before = shown();
+    let (people, programs) = (Traffic::of(&world, a_person(&world)), Traffic::of(&world, a_program(&world)));
+    let early = rotate_well(&world, &["--what", "certificate-key", "--if-expiring", "30d"]);
+    assert!(early.stderr.contains("Nothing to do: the certificate's key is good until"), "{}", early.stderr);
+    let ran = rotate_well(&world, &["--what", "certificate-key"]);
+    assert!(ran.stderr.contains("issued anew, with a new key, good until"), "{}", ran.stderr);
+    people.flows();
+    programs.flows();
+    for counts in [people.end(), programs.end()] {
+        assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application"], "{counts:?}\n{}", ran.stderr);
+    }
+    let after = shown();
+    assert_ne!(before.0["tls.key"], after.0["tls.key"]);
+    assert_ne!(before.0["tls.crt"], after.0["tls.crt"]);
+    assert_eq!((before.1, after.1), (json!(1), json!(2)));
+    is_whole(&world, "issued anew");
+}
+
+#[test]
 fn given_somebody_elses_secret_on_the_same_application_when_rotated_then_it_is_untouched() {
     let world = World::healthy();
     world.set_up();
@@ -319,6 +347,44 @@ fn given_a_rotation_that_was_killed_when_taken_back_then_what_was_in_use_before_
     is_whole(&world, "taken back");
     let nothing = rotate(&world, &["--undo"]);
     assert_eq!(nothing.code, Some(64), "{}", nothing.stderr);
+}
+
+#[test]
+fn given_a_rotation_that_was_killed_before_its_secret_was_stored_when_set_up_then_setup_leaves_it_to_the_next_rotation()
+{
+    let world = World::of(story(
+        "is killed",
+        "faults:\n- match: {server: graph, path: '*/addPassword', nth: 2}\n  then: {stop: after}\n",
+    ));
+    world.set_up();
+    let killed = rotate(&world, &[]);
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    assert_eq!(credentials(&world).len(), 2);
+    let before = world.ground.journal().requests();
+    world.set_up();
+    assert!(world.writes_since(before).is_empty(), "it may be about to be stored: {:#?}", world.writes_since(before));
+    rotate_well(&world, &[]);
+    is_whole(&world, "rotated after all");
+}
+
+#[test]
+fn given_the_former_one_is_not_ours_to_remove_when_rotated_then_that_is_handed_over_and_a_later_rotation_removes_it() {
+    let refusal =
+        "{error: {code: Authorization_RequestDenied, message: Insufficient privileges to complete the operation.}}";
+    let world = World::of(story(
+        "may not remove",
+        &format!(
+            "faults:\n- match: {{server: graph, path: '*/removePassword'}}\n  then: {{fail: {{status: 403, body: {refusal}}}}}\n"
+        ),
+    ));
+    world.set_up();
+    let ran = rotate(&world, &[]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let former = credentials(&world)[0].clone();
+    assert!(ran.stderr.contains("az ad app credential delete --id ") && ran.stderr.contains(&former), "{}", ran.stderr);
+    assert_eq!(credentials(&world).len(), 2);
+    rotate_well(&world, &[]);
+    is_whole(&world, "removed later");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod home;
 mod paths;
 mod pictures;
 mod questions;
+mod rotate;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod window;

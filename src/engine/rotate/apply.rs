@@ -35,14 +35,14 @@ pub enum Decision {
 
 /// One run of a rotation.
 pub(super) struct Run<'a> {
-    target: &'a Target,
+    pub(super) target: &'a Target,
     pub(super) plan: Plan,
     /// The values as they are, or are about to be written.
     pub(super) vault: Vault,
     /// The values as they were when they were last looked at or written.
     written: Vault,
-    events: Events,
-    cancel: CancellationToken,
+    pub(super) events: Events,
+    pub(super) cancel: CancellationToken,
     done: Vec<Action>,
     handed_over: bool,
 }
@@ -99,6 +99,9 @@ pub async fn apply(
 
 impl Run<'_> {
     async fn states(&mut self, decide: impl AsyncFnOnce() -> Decision) -> Result<(), ProblemKind> {
+        if self.plan.what == What::CertificateKey && !self.plan.undo {
+            return self.renew().await;
+        }
         self.is_still_as_seen().await?;
         if self.plan.undo {
             return self.undo().await;
@@ -131,6 +134,8 @@ impl Run<'_> {
     async fn begin(&mut self) -> Result<(), ProblemKind> {
         let name = self.plan.seen.secret_name.clone();
         match self.plan.what {
+            // cert-manager makes it.
+            What::CertificateKey => Ok(()),
             What::CookieSecret => {
                 let new = Secret::random(COOKIE_SECRET_BYTES);
                 let new = new.map_err(|error| self.failed(State::Store, problem::fill(&FillError::from(error))))?;
@@ -374,7 +379,7 @@ impl Run<'_> {
         }
         self.store(State::PutBack).await?;
         self.roll(State::Roll).await?;
-        if self.plan.what == What::CookieSecret {
+        if self.plan.what != What::ClientSecret {
             return Ok(());
         }
         self.plan.undo = true;
@@ -404,18 +409,18 @@ impl Run<'_> {
         observed(&self.target.session, (&self.events, &self.cancel), (&part, &title), Instant::now())
     }
 
-    fn started(&self, state: State) {
+    pub(super) fn started(&self, state: State) {
         let (part, title) = self.plan.name(state);
         self.events.tell(Event::Started { part, title });
     }
 
-    fn ready(&mut self, state: State, action: Action, proof: Option<String>, since: Instant) {
+    pub(super) fn ready(&mut self, state: State, action: Action, proof: Option<String>, since: Instant) {
         self.done.push(action);
         let (part, title) = self.plan.name(state);
         self.events.tell(Event::Ready { part, title, action, proof, elapsed_ms: milliseconds(since.elapsed()) });
     }
 
-    fn failed(&self, state: State, problem: Problem) -> ProblemKind {
+    pub(super) fn failed(&self, state: State, problem: Problem) -> ProblemKind {
         let kind = problem.kind;
         if kind != ProblemKind::Interrupted {
             let (part, title) = self.plan.name(state);

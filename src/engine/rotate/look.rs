@@ -1,6 +1,6 @@
 //! Looking: how far a rotation is, from the cluster and the tenant alone. Writes nothing.
 
-use super::What;
+use super::{What, certificate::Certificate};
 use crate::{
     answers::Answers,
     blueprint::{self, CLIENT_SECRET_KEY, COOKIE_SECRET_KEY, Manifest, Part, SecretValue},
@@ -27,6 +27,8 @@ pub struct Seen {
     pub(super) deployment: ObjectRef,
     /// The record of the installation.
     pub(super) record: ObjectRef,
+    /// The certificate, where cert-manager keeps one for us and it may be seen.
+    pub(super) certificate: Option<Certificate>,
     /// What we may not do in the cluster.
     pub(super) denied: Option<Problem>,
 }
@@ -46,6 +48,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         deployment: ObjectRef::namespaced("apps/v1", "Deployment", namespace, &secret_name),
         secret_name,
         record: ObjectRef::namespaced("v1", "ConfigMap", namespace, &blueprint::record_name(application)),
+        certificate: certificate_of(target, &parts).await,
         denied: denied(target, namespace).await?,
     };
     if found.found.registration.application().is_none() {
@@ -62,6 +65,20 @@ fn secret_of(parts: &[Part]) -> Option<(Manifest, String)> {
     let manifest = parts.iter().filter_map(Part::manifest).find(holds_it)?.clone();
     let name = ObjectRef::of(&manifest.object).ok()?.name;
     Some((manifest, name))
+}
+
+/// Who may not see it may still rotate everything else.
+async fn certificate_of(target: &Target, parts: &[Part]) -> Option<Certificate> {
+    let objects = parts.iter().filter_map(Part::manifest).map(|manifest| &manifest.object);
+    let mut references = objects.filter_map(|object| ObjectRef::of(object).ok());
+    let reference = references.find(|reference| reference.kind == "Certificate")?;
+    match target.cluster.get(&reference).await {
+        Ok(live) => live.map(|live| Certificate { reference, live }),
+        Err(error) => {
+            tracing::info!(%error, "the certificate cannot be looked at");
+            None
+        }
+    }
 }
 
 async fn denied(target: &Target, namespace: &str) -> Result<Option<Problem>, Problem> {
@@ -96,6 +113,7 @@ impl Seen {
     pub fn expires(&self, what: What) -> Option<Timestamp> {
         match what {
             What::CookieSecret => None,
+            What::CertificateKey => self.certificate.as_ref()?.expires(),
             What::ClientSecret => {
                 let in_use = self.vault().key_id(&self.secret_name)?;
                 let application = self.found.registration.application()?;
@@ -109,11 +127,13 @@ impl Seen {
 }
 
 impl What {
-    /// The key of the sign-in proxy's Secret that holds it.
+    /// The key of the Secret that holds it.
     pub(super) const fn key(self) -> &'static str {
         match self {
             Self::ClientSecret => CLIENT_SECRET_KEY,
             Self::CookieSecret => COOKIE_SECRET_KEY,
+            // It is in a Secret of cert-manager's, which nobody else writes.
+            Self::CertificateKey => "tls.key",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`apply()`] goes through them. Until the last one, what was in use before is good as well, and can be put back.
 
 mod apply;
+mod certificate;
 mod hold;
 mod look;
 mod plan;
@@ -25,17 +26,20 @@ pub enum What {
     ClientSecret,
     /// The key that signs the cookies of sessions.
     CookieSecret,
+    /// The certificate that browsers see, and its key.
+    CertificateKey,
 }
 
 impl What {
     /// Everything that can be rotated.
-    pub const ALL: [Self; 2] = [Self::ClientSecret, Self::CookieSecret];
+    pub const ALL: [Self; 3] = [Self::ClientSecret, Self::CookieSecret, Self::CertificateKey];
 
     /// The word for it on a command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::ClientSecret => "client-secret",
             Self::CookieSecret => "cookie-secret",
+            Self::CertificateKey => "certificate-key",
         }
     }
 
@@ -44,6 +48,7 @@ impl What {
         match self {
             Self::ClientSecret => "client secret",
             Self::CookieSecret => "cookie secret",
+            Self::CertificateKey => "certificate's key",
         }
     }
 
@@ -51,6 +56,9 @@ impl What {
     pub const fn notice(self) -> &'static str {
         match self {
             Self::ClientSecret => "Nobody is signed out, and no request fails.",
+            Self::CertificateKey => {
+                "Nobody notices: the gateway shows the former certificate until the new one is there, and takes that up by itself."
+            }
             Self::CookieSecret => {
                 "EVERYBODY IS SIGNED OUT: a cookie is good only under the key that signed it, so that people go through \
                  sign-in once more, mostly without typing anything; requests with a bearer token notice nothing."

@@ -40,15 +40,22 @@ pub(super) enum State {
     Remove,
     /// What was in use before, put back.
     PutBack,
+    /// The certificate, issued anew.
+    Renew,
 }
 
 /// Plans what `choices` ask for.
 pub fn plan(seen: &Seen, choices: Choices) -> Result<Plan, Problem> {
+    let begun = seen.begun();
+    let Choices { what, undo } = choices;
+    if what == What::CertificateKey && !undo {
+        let Some(certificate) = &seen.certificate else { return Err(is_kept_elsewhere(seen)) };
+        let goes_on = certificate.is_being_issued();
+        return Ok(Plan { seen: seen.clone(), what, undo, goes_on });
+    }
     if let Some(problem) = &seen.denied {
         return Err(problem.clone());
     }
-    let begun = seen.begun();
-    let Choices { what, undo } = choices;
     match begun {
         Some(begun) if begun != what => Err(another_is_begun(begun)),
         None if undo => Err(nothing_is_begun()),
@@ -68,6 +75,19 @@ fn another_is_begun(begun: What) -> Problem {
     }
 }
 
+fn is_kept_elsewhere(seen: &Seen) -> Problem {
+    let cause = match seen.answers.certificate.existing_secret() {
+        Some(secret) => format!("it is not ours: whoever keeps the TLS Secret {secret} renews it"),
+        None => "its Certificate is not there, or may not be seen".to_owned(),
+    };
+    Problem {
+        tried: "look at the certificate".to_owned(),
+        cause,
+        remedy: "have whoever keeps it put a new one in its place; the gateway takes that up by itself".to_owned(),
+        kind: ProblemKind::UnusableAnswers,
+    }
+}
+
 fn nothing_is_begun() -> Problem {
     Problem {
         tried: "take a rotation back".to_owned(),
@@ -82,7 +102,8 @@ impl Plan {
     pub(super) fn states(&self) -> Vec<State> {
         let all: &[State] = match (self.undo, self.what) {
             (true, What::ClientSecret) => &[State::PutBack, State::Roll, State::Remove],
-            (true, What::CookieSecret) => &[State::PutBack, State::Roll],
+            (true, What::CookieSecret | What::CertificateKey) => &[State::PutBack, State::Roll],
+            (false, What::CertificateKey) => &[State::Renew],
             (false, What::ClientSecret) => &[State::Add, State::Store, State::Roll, State::Try, State::Remove],
             (false, What::CookieSecret) => &[State::Store, State::Roll, State::Try, State::Remove],
         };
@@ -115,7 +136,7 @@ impl Plan {
             (State::Store, What::ClientSecret) => {
                 (Action::Update, "Gets the new one; the former one stays beside it until the end, to be put back.")
             }
-            (State::Store, What::CookieSecret) => (
+            (State::Store, _) => (
                 Action::Update,
                 "Gets new random bytes; the former ones stay beside them until the end, to be put back.",
             ),
@@ -129,10 +150,12 @@ impl Plan {
                 Action::Delete,
                 "The former one, by its key id, and none that is not ours; until then all of it can be taken back.",
             ),
-            (State::Remove, What::CookieSecret) => {
-                (Action::Delete, "The former bytes; until then all of it can be taken back.")
-            }
+            (State::Remove, _) => (Action::Delete, "The former bytes; until then all of it can be taken back."),
             (State::PutBack, _) => (Action::Update, "Gets the former one back."),
+            (State::Renew, _) => (
+                Action::Update,
+                "cert-manager is told to issue it anew, and makes a new key for it; the former one is shown until then.",
+            ),
         };
         RotationStep { part, title, action, why: why.to_owned() }
     }
@@ -147,12 +170,18 @@ impl Plan {
             (State::Store, _) => ("store", title("Secret", format!("{namespace}/{name}"))),
             (State::PutBack, _) => ("put-back", title("Secret", format!("{namespace}/{name}"))),
             (State::Roll, _) => ("roll", title("Deployment", format!("{namespace}/{name}"))),
+            (State::Renew, _) => {
+                let certificate = self.seen.certificate.as_ref().map(|certificate| &certificate.reference);
+                let place = certificate.and_then(|it| it.namespace.clone()).unwrap_or_default();
+                let name = certificate.map_or("", |it| it.name.as_str());
+                ("renew", title("Certificate", format!("{place}/{name}")))
+            }
             (State::Try, _) => ("try", title("Sign-in", self.seen.answers.application.host.to_string())),
             (State::Remove, What::ClientSecret) => {
                 let which = if self.undo { "the new one" } else { "the former one" };
                 ("remove", title("Client secret", which.to_owned()))
             }
-            (State::Remove, What::CookieSecret) => ("remove", title("Cookie secret", "the former one".to_owned())),
+            (State::Remove, _) => ("remove", title("Cookie secret", "the former one".to_owned())),
         };
         (PartId(format!("rotate/{}/{id}", self.what.word())), title)
     }

@@ -95,6 +95,22 @@ async fn given_a_policy_against_secrets_when_one_is_made_then_it_is_asked_for_on
     assert_eq!(asked_for(&world), [180]);
 }
 
+#[tokio::test]
+async fn given_answers_that_flap_when_a_secret_is_proven_then_only_tokens_in_a_row_count() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let token_endpoint = format!("POST {TOKEN_PATH}");
+    let before = world.seen(&token_endpoint).len();
+    let refused = || aadsts("invalid_client", 7_000_215, "Invalid client secret provided.");
+    let come = || app_token(&[]);
+    world.on(&token_endpoint, [refused(), come(), come(), refused(), come(), come(), come(), refused()]);
+    session.wait_for_tokens_in_a_row("client", &Secret::new(CANARY), "scope", 3).await.unwrap();
+    assert_eq!(world.seen(&token_endpoint).len() - before, 7, "two of three in a row are not enough");
+    assert_eq!(world.waits().len(), 2, "each refusal is a reason to wait: {:?}", world.waits());
+    let never = session.wait_for_tokens_in_a_row("client", &Secret::new(CANARY), "scope", 3).await.unwrap_err();
+    assert!(matches!(never, Error::NotReplicated { .. }), "{never}");
+}
+
 fn app_token(roles: &[&str]) -> Says {
     let claims =
         json!({"aud": "client", "iss": format!("https://login/{TENANT}/v2.0"), "exp": 1_800_000_000, "roles": roles});

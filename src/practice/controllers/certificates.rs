@@ -13,6 +13,8 @@ const CERTIFICATE: (&str, &str) = (GROUP, "Certificate");
 const TO_REQUEST: Duration = Duration::from_millis(200);
 /// How long an issuer takes to register its account.
 const TO_REGISTER: Duration = Duration::from_millis(800);
+/// The reason of an order to issue anew.
+const ORDERED: &str = "ManuallyTriggered";
 /// How long a public authority's certificates last.
 const DAYS: i64 = 90;
 
@@ -62,7 +64,7 @@ impl Controllers {
     fn certificate(&mut self, certificate: &Value) {
         let place = namespace(certificate);
         let secret = self.cluster.get("", "Secret", Some(place), text(certificate, "/spec/secretName"));
-        let trouble = secret_trouble(certificate, secret.as_ref());
+        let trouble = secret_trouble(certificate, secret.as_ref()).or_else(|| ordered(certificate));
         let Some((reason, message)) = trouble else {
             self.is_issued(certificate);
             return;
@@ -102,10 +104,14 @@ impl Controllers {
 
     fn request(&self, certificate: &Value, request_name: &str, reason: &str, message: &str) {
         let mut status = certificate.get("status").cloned().unwrap_or_else(|| json!({}));
-        status["conditions"] = Value::Array(conditions(
-            certificate,
-            &[("Ready", "False", reason, message.to_owned()), ("Issuing", "True", reason, message.to_owned())],
-        ));
+        // What is issued anew by order is as good as it was until then.
+        let ready = if reason == ORDERED {
+            ("Ready", "True", "Ready", "Certificate is up to date and has not expired".to_owned())
+        } else {
+            ("Ready", "False", reason, message.to_owned())
+        };
+        status["conditions"] =
+            Value::Array(conditions(certificate, &[ready, ("Issuing", "True", reason, message.to_owned())]));
         let next = format!("{}-{}", name(certificate), hash(request_name, 5));
         status["nextPrivateKeySecretName"] = Value::from(next.as_str());
         self.certificate_status(certificate, status);
@@ -212,6 +218,12 @@ impl Controllers {
         let message = "The certificate has been successfully issued";
         self.say("cert-manager-certificates-issuing", certificate, "Normal", "Issuing", message);
     }
+}
+
+/// The order to issue it anew, as `cmctl renew` gives it.
+fn ordered(certificate: &Value) -> Option<(&'static str, String)> {
+    let issuing = condition(certificate, "Issuing").filter(|issuing| text(issuing, "/status") == "True")?;
+    (text(issuing, "/reason") == ORDERED).then(|| (ORDERED, text(issuing, "/message").to_owned()))
 }
 
 /// Why the Secret is not what the Certificate wants: the reason and the message of the condition.
