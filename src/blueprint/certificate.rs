@@ -61,7 +61,7 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
         private_key: PrivateKey { rotation_policy: "Always" },
     };
     let gateway_namespace = &context.facts.cluster.gateway.namespace;
-    Some(custom_part(
+    let part = custom_part(
         Wave::Foundation,
         (&context.versions.certificate, "Certificate"),
         context.metadata_in(gateway_namespace, secret_name(context), "certificate"),
@@ -70,7 +70,12 @@ pub(super) fn part(context: &Context<'_>) -> Option<Part> {
             "Has cert-manager get and renew the certificate that browsers see; it is in `{gateway_namespace}` because a \
              gateway reads certificates from its own namespace alone."
         ),
-    ))
+    );
+    Some(
+        part.because("/metadata/namespace", "the gateway's")
+            .because("/spec/secretName", "what the Gateway names as its credentialName")
+            .because("/spec/privateKey/rotationPolicy", "a new key with every renewal"),
+    )
 }
 
 fn reference(kind: IssuerKind, name: &str) -> IssuerReference {

@@ -308,6 +308,7 @@ pub(super) fn object_part(wave: Wave, object: impl Serialize, why: impl Into<Str
         wave,
         why: why.into(),
         body: PartBody::Manifest(Manifest { object, secrets: BTreeMap::new() }),
+        reasons: Vec::new(),
     }
 }
 

@@ -1,6 +1,11 @@
 //! The parts as files that `kubectl apply --server-side -R -f DIR` takes, each with its why.
 
-use super::object::{GrantResource, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue, ZoneRole};
+use super::{
+    object::{
+        GrantResource, HistoryNote, Manifest, MeshProvider, Part, PartBody, RegistrationPart, SecretValue, ZoneRole,
+    },
+    reasons::{FieldReason, yaml},
+};
 use crate::answers::{Adopt, Consent};
 use std::fmt::Write as _;
 
@@ -27,12 +32,12 @@ pub fn export(parts: &[Part]) -> Vec<ExportFile> {
         .collect()
 }
 
-/// One part as a document, with its why as a comment.
+/// One part as a document, with its why as a comment, and the reasons of its fields behind them.
 pub fn document(part: &Part) -> String {
     let mut text = format!("# {}\n", part.why);
     match &part.body {
-        PartBody::Manifest(manifest) => text.push_str(&manifest_document(manifest)),
-        PartBody::MeshProvider(provider) => text.push_str(&provider_document(provider)),
+        PartBody::Manifest(manifest) => text.push_str(&manifest_document(manifest, &part.reasons)),
+        PartBody::MeshProvider(provider) => text.push_str(&provider_document(provider, &part.reasons)),
         PartBody::ZoneRole(role) => {
             for (key, value) in zone_role_lines(role) {
                 let _infallible = writeln!(text, "{key}: {value}");
@@ -40,6 +45,11 @@ pub fn document(part: &Part) -> String {
         }
         PartBody::Registration(step) => {
             for (key, value) in registration_lines(step) {
+                let _infallible = writeln!(text, "{key}: {value}");
+            }
+        }
+        PartBody::History(note) => {
+            for (key, value) in history_lines(note) {
                 let _infallible = writeln!(text, "{key}: {value}");
             }
         }
@@ -54,11 +64,11 @@ fn file_stem(part: &Part) -> String {
             format!("{}-{}", text("/kind").to_lowercase(), text("/metadata/name"))
         }
         PartBody::MeshProvider(_) => "mesh-provider".to_owned(),
-        PartBody::Registration(_) | PartBody::ZoneRole(_) => part.id.0.replace('/', "-"),
+        PartBody::Registration(_) | PartBody::ZoneRole(_) | PartBody::History(_) => part.id.0.replace('/', "-"),
     }
 }
 
-fn manifest_document(manifest: &Manifest) -> String {
+fn manifest_document(manifest: &Manifest, reasons: &[FieldReason]) -> String {
     let mut text = String::new();
     if !manifest.secrets.is_empty() {
         text.push_str("# Its values are not in this file; `gatewright setup` fills them in:\n");
@@ -66,7 +76,7 @@ fn manifest_document(manifest: &Manifest) -> String {
             let _infallible = writeln!(text, "#   {key}: {}", describe_secret(source));
         }
     }
-    text.push_str(&yaml(&manifest.object));
+    text.push_str(&yaml(&manifest.object, reasons));
     text
 }
 
@@ -78,12 +88,12 @@ fn describe_secret(source: &SecretValue) -> String {
     }
 }
 
-fn provider_document(provider: &MeshProvider) -> String {
+fn provider_document(provider: &MeshProvider, reasons: &[FieldReason]) -> String {
     let MeshProvider { namespace, config_map, key, entry } = provider;
     format!(
         "# The ConfigMap `{config_map}` in namespace `{namespace}` is somebody else's: add this entry to the list \
          `extensionProviders` in the\n# document under its key `{key}`, and leave the rest as it is.\n{}",
-        yaml(&serde_json::Value::Array(vec![entry.clone()]))
+        yaml(&serde_json::Value::Array(vec![entry.clone()]), reasons)
     )
 }
 
@@ -150,6 +160,17 @@ fn zone_role_lines(role: &ZoneRole) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// What a run writes down of itself, as lines of a key and a value.
+fn history_lines(note: &HistoryNote) -> [(&'static str, String); 2] {
+    [
+        ("configMap", format!("{}/{}", note.namespace, note.config_map)),
+        (
+            "adds",
+            "when, what, how it ended, who, how many objects of each kind, the version of this program".to_owned(),
+        ),
+    ]
+}
+
 /// What is there already is kept, and these lines are added to it.
 fn take_over(lines: &mut Vec<(&'static str, String)>, adopt: &Adopt) {
     let stays = |key: &str| key == "signInAudience" || (key == "displayName" && !adopt.rename);
@@ -161,12 +182,4 @@ fn take_over(lines: &mut Vec<(&'static str, String)>, adopt: &Adopt) {
 
 fn listed(items: &[String]) -> String {
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
-}
-
-/// YAML that Go reads as the same values: what YAML 1.1 would take for a number or a truth value is quoted.
-fn yaml(value: &serde_json::Value) -> String {
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: 100_000 };
-    #[expect(clippy::expect_used, reason = "a JSON value has nothing that YAML cannot hold")]
-    let text = serde_saphyr::to_string_with_options(value, options).expect("a JSON value can be written as YAML");
-    text
 }

@@ -100,7 +100,12 @@ fn provider(context: &Context<'_>) -> Part {
             key: mesh.key.clone(),
             entry,
         }),
+        reasons: Vec::new(),
     }
+    .because("/0/name", "the name that the hook's policy asks for")
+    .because("/0/envoyExtAuthzHttp/timeout", "a code is redeemed and a session is written inside one check")
+    .because("/0/envoyExtAuthzHttp/failOpen", "nobody gets in while the sign-in proxy is away")
+    .because("/0/envoyExtAuthzHttp/statusOnError", "a sign-in proxy that is away is told from a refusal")
 }
 
 /// What puts the hook in place.
@@ -164,6 +169,8 @@ fn policy(context: &Context<'_>) -> Part {
         },
         why,
     )
+    .because("/spec/action", "asks, and comes before every other policy")
+    .because("/spec/provider/name", "to the letter as in the mesh configuration, or everybody is refused")
 }
 
 /// What the locks at a gateway are about: our host, with or without a port, which Envoy ignores in routing and compares in

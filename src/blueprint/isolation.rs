@@ -84,7 +84,7 @@ fn in_front_of_application(context: &Context<'_>) -> Vec<Part> {
             traffic_policy: TrafficPolicy { tls: ClientTls { mode: ClientTlsMode::IstioMutual } },
         },
         "Demands mutual TLS towards the application, so that a pod that comes back without its sidecar is unreachable instead of open.",
-    ));
+    ).because("/spec/trafficPolicy/tls/mode", "not left to Istio, which falls back to plain text"));
     if context.at_gateway() {
         parts.push(callers(
             context,
@@ -113,6 +113,7 @@ fn only_mutual_tls(context: &Context<'_>, (name, component): (&str, &str), why: 
         },
         why,
     )
+    .because("/spec/mtls/mode", "who is asking is known by the certificate alone")
 }
 
 fn callers(

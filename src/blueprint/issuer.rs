@@ -84,6 +84,7 @@ fn zone_role(context: &Context<'_>, issuer: &NewIssuer) -> Part {
             client_id: issuer.client_id.clone(),
             description: format!("gatewright:{cluster}/{}/{}", context.namespace(), context.app()),
         }),
+        reasons: Vec::new(),
     }
 }
 
@@ -119,6 +120,11 @@ fn cluster_issuer(context: &Context<'_>, issuer: &NewIssuer) -> Part {
              no other kind of issuer.",
             signer(&issuer.server)
         ),
+    )
+    .because("/spec/acme/privateKeySecretRef/name", "cert-manager makes it, beside itself")
+    .because(
+        "/spec/acme/solvers/0/dns01/azureDNS/managedIdentity/clientID",
+        "cert-manager's own identity, which the role on the zone is given to",
     )
 }
 

@@ -20,6 +20,7 @@ mod object;
 mod pods;
 mod proxy;
 mod proxy_config;
+mod reasons;
 mod registration;
 mod routes;
 mod session_store;
@@ -31,10 +32,11 @@ pub use impossible::{Impossible, LockPlace, Reason};
 pub use locks::{Locks, Scripts, locks};
 pub use namespace::{RECORD_KEY, record_name};
 pub use object::{
-    Existing, GrantResource, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart, SecretValue,
-    Wave, ZoneRole,
+    Existing, GrantResource, HistoryNote, Known, Manifest, MeshProvider, Part, PartBody, PartId, RegistrationPart,
+    SecretValue, Wave, ZoneRole,
 };
 pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY, CREDENTIALS_CHECKSUM, SESSIONS_CHECKSUM};
+pub use reasons::FieldReason;
 
 use crate::{answers::Answers, facts::Facts};
 use context::Context;

@@ -1,5 +1,6 @@
 //! What a blueprint is made of.
 
+use super::reasons::FieldReason;
 use crate::{
     answers::{
         Adopt, Consent, DnsZone,
@@ -55,6 +56,8 @@ pub enum Wave {
     Application,
     /// The routes: only after both locks are proven live.
     Routes,
+    /// What was done is written down, once everything else is done.
+    History,
 }
 
 /// One object, or one thing in Entra, that the installation consists of.
@@ -68,14 +71,25 @@ pub struct Part {
     pub why: String,
     /// What it is.
     pub body: PartBody,
+    /// Why fields of it are as they are: for people, and never sent to a server.
+    pub reasons: Vec<FieldReason>,
 }
 
 impl Part {
+    /// The same, with the reason why `field` of it, a JSON pointer, is as it is.
+    #[must_use]
+    pub(super) fn because(mut self, field: &'static str, why: &'static str) -> Self {
+        self.reasons.push(FieldReason { field, why });
+        self
+    }
+
     /// The object, for a part that is one in the cluster.
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.body {
             PartBody::Manifest(manifest) => Some(manifest),
-            PartBody::Registration(_) | PartBody::MeshProvider(_) | PartBody::ZoneRole(_) => None,
+            PartBody::Registration(_) | PartBody::MeshProvider(_) | PartBody::ZoneRole(_) | PartBody::History(_) => {
+                None
+            }
         }
     }
 }
@@ -91,6 +105,17 @@ pub enum PartBody {
     MeshProvider(MeshProvider),
     /// A role on a zone of Azure DNS.
     ZoneRole(ZoneRole),
+    /// The entry in the record that tells of a run. It is no part of what is installed, and no blueprint has one.
+    History(HistoryNote),
+}
+
+/// Where a run writes down what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryNote {
+    /// The namespace of the record.
+    pub namespace: String,
+    /// The name of the record.
+    pub config_map: String,
 }
 
 /// The role on one zone that lets an identity write the records that prove names (domain.md 8).

@@ -58,7 +58,8 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             Wave::Proxy,
             pods::service(context, (name, COMPONENT), PORT_NAME, SERVICE_PORT),
             "Where Envoy asks whether a request may pass, and where sign-in itself is routed to.",
-        ),
+        )
+        .because("/spec/ports/0/name", "Istio takes the protocol from it"),
         deployment(context),
     ]
 }
@@ -111,6 +112,11 @@ fn deployment(context: &Context<'_>) -> Part {
         pods::deployment(context, (&names.proxy, COMPONENT), context.answers.proxy.replicas, annotations, pod),
         "Sends strangers to Entra, keeps their sessions, and answers Envoy whether a request may pass.",
     )
+    .because(
+        "/spec/template/metadata/annotations/proxy.istio.io~1config",
+        "its first connection, to Entra, needs the sidecar",
+    )
+    .because("/spec/template/spec/automountServiceAccountToken", "it never speaks to Kubernetes")
 }
 
 fn container(context: &Context<'_>) -> Container {

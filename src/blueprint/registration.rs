@@ -120,5 +120,6 @@ fn part(name: &str, why: &str, body: RegistrationPart) -> Part {
         wave: Wave::Registration,
         why: why.to_owned(),
         body: PartBody::Registration(body),
+        reasons: Vec::new(),
     }
 }

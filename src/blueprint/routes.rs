@@ -38,6 +38,8 @@ fn gateway(context: &Context<'_>) -> Part {
         "Opens the gateway's HTTPS port for the names on the certificate, in one server: browsers re-use a connection for \
          every name on its certificate, and two servers would answer them with 404.",
     )
+    .because("/spec/servers/0/hosts/0", "the one server for all names on the certificate")
+    .because("/spec/servers/0/tls/credentialName", "a Secret in the gateway's namespace, not in this one")
 }
 
 /// The name that the gateway's one server is for: the wildcard where the certificate has one that covers the host
@@ -63,6 +65,8 @@ fn virtual_service(context: &Context<'_>) -> Part {
         "Sends sign-in to the sign-in proxy and everything else to the application, without the identity headers that a \
          client might have made up.",
     )
+    .because("/spec/http/0/match/0/uri/prefix", "sign-in itself; it comes first, and is the same as in the proxy's configuration")
+    .because("/spec/http/0/headers/request/set/x-forwarded-proto", "sign-in comes back to an address that begins with it")
 }
 
 fn sign_in_route(context: &Context<'_>) -> HttpRoute {

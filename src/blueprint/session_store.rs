@@ -104,7 +104,8 @@ pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
             Wave::SessionStore,
             pods::service(context, (name, COMPONENT), PORT_NAME, PORT),
             "Where the sign-in proxy finds the session store.",
-        ),
+        )
+        .because("/spec/ports/0/name", "Istio takes the protocol from it: this is not HTTP"),
         deployment(context, image),
     ]
 }
@@ -154,6 +155,7 @@ fn deployment(context: &Context<'_>, image: &ImageReference) -> Part {
         "Keeps sessions, because Entra's tokens do not fit into cookies; it keeps them in memory, so losing it signs people \
          in again and nothing else.",
     )
+    .because("/spec/strategy/type", "two stores side by side would each know half of the sessions")
 }
 
 fn container(context: &Context<'_>, image: &ImageReference) -> Container {

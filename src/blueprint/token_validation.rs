@@ -49,6 +49,11 @@ fn validation(context: &Context<'_>) -> Part {
         },
         "Has Istio check each token itself: signed by this tenant, for this application, not expired.",
     )
+    .because("/spec/jwtRules/0/issuer", "to the letter as in tokens of version 2, with no slash at its end")
+    .because("/spec/jwtRules/0/jwksUri", "the tenant's own keys, and not those of everybody's")
+    .because("/spec/jwtRules/0/audiences/0", "the bare client id, as tokens of version 2 have it")
+    .because("/spec/jwtRules/0/fromHeaders/0/name", "named, or a token in the address would do too")
+    .because("/spec/jwtRules/0/forwardOriginalToken", "the application may read it")
 }
 
 /// Who is let in: each group of conditions is enough.
@@ -96,6 +101,7 @@ fn demand(context: &Context<'_>) -> Part {
         },
         "Lets in whoever has a valid token and is meant to get in; the check above alone lets requests without a token pass.",
     )
+    .because("/spec/rules/0/from/0/source/requestPrincipals/0", "there only where the token was found valid")
 }
 
 fn refusal(context: &Context<'_>) -> Part {
@@ -136,6 +142,8 @@ fn refusal(context: &Context<'_>) -> Part {
             "Refuses the same strangers whatever other policies allow: any other ALLOW policy on these pods would let them in."
         },
     )
+    .because("/spec/action", "comes before every ALLOW, whoever made it")
+    .because("/spec/rules/0/from/0/source/notRequestPrincipals/0", "no valid token of this tenant")
 }
 
 /// Every principal of our issuer: `ISSUER/SUBJECT`.

@@ -136,7 +136,14 @@ pub enum Command {
         format: ExportFormat,
     },
     /// Show every installation in the cluster, one line each
-    Status,
+    Status {
+        /// Show what was done, when, by whom and how it ended, the newest first
+        #[arg(long)]
+        history: bool,
+        /// Of this application alone; NAMESPACE/APP where there are several of the name
+        #[arg(requires = "history")]
+        app: Option<String>,
+    },
     /// Serve the practice ground until Ctrl-C
     Practice {
         /// What to do with it

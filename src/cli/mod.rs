@@ -96,7 +96,8 @@ async fn dispatch(arguments: Arguments, screen: Screen) -> Exit {
             let asked = rotate::Asked { app: app.as_deref(), what, if_expiring, undo };
             rotate::rotate(&global, screen, asked).await
         }
-        Command::Status => status::status(&global, screen).await,
+        Command::Status { history: true, app } => status::history(&global, screen, app.as_deref()).await,
+        Command::Status { .. } => status::status(&global, screen).await,
         #[cfg(feature = "practice")]
         Command::Practice { command, dir, scenario } => practice::practice(&global, command, dir, scenario).await,
         #[cfg(not(feature = "practice"))]

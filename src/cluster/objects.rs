@@ -122,12 +122,19 @@ impl Cluster {
     /// Applies the object and takes the fields that others own, as long as it still is as in `live`; [`Error::Stale`] when it is
     /// not. Whoever calls this has seen that nothing is lost.
     pub async fn apply_over(&self, live: &Value, object: &Value, write: Write) -> Result<Value, Error> {
-        let version = live.text("/metadata/resourceVersion").ok_or(Error::Incomplete("metadata.resourceVersion"))?;
-        let mut object = object.clone();
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("resourceVersion".to_owned(), version.into());
-        }
-        self.patch(&object, PatchParams::apply(FIELD_MANAGER).force(), write).await
+        self.patch(&as_of(live, object)?, PatchParams::apply(FIELD_MANAGER).force(), write).await
+    }
+
+    /// Applies the object under the name of `manager`, never by force, as long as it still is as in `live`; [`Error::Stale`] when it
+    /// is not. For a field that is made from what was in it.
+    pub async fn apply_if_unchanged(
+        &self,
+        live: &Value,
+        object: &Value,
+        manager: &str,
+        write: Write,
+    ) -> Result<Value, Error> {
+        self.patch(&as_of(live, object)?, PatchParams::apply(manager), write).await
     }
 
     async fn patch(&self, object: &Value, params: PatchParams, write: Write) -> Result<Value, Error> {
@@ -271,6 +278,16 @@ impl Cluster {
 fn place(resource: &Resource, object: &ObjectRef, verb: &'static str) -> (String, Attempt) {
     let namespace = object.namespace.as_deref();
     (resource.path(namespace), resource.attempt(verb, namespace, Some(&object.name)))
+}
+
+/// `object`, to be written only where it still has the version of `live`.
+fn as_of(live: &Value, object: &Value) -> Result<Value, Error> {
+    let version = live.text("/metadata/resourceVersion").ok_or(Error::Incomplete("metadata.resourceVersion"))?;
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".to_owned(), version.into());
+    }
+    Ok(object)
 }
 
 fn with_type(mut item: Value, api_version: &str, kind: &str) -> Value {

@@ -31,6 +31,14 @@ impl Cluster {
         Ok(denied.into_iter().flatten().collect())
     }
 
+    /// The name that the cluster knows us by; `None` where it gives none. Nothing is written: a review is not stored.
+    pub async fn who_we_are(&self) -> Result<Option<String>, Error> {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let answer = self.review("authentication.k8s.io", "selfsubjectreviews", &review).await?;
+        let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+        Ok(name.filter(|name| !name.is_empty()).map(str::to_owned))
+    }
+
     async fn allowed(&self, question: &AccessQuestion) -> Result<bool, Error> {
         let (resource, subresource) = question.resource.split_once('/').unwrap_or((&question.resource, ""));
         let mut attributes = json!({"verb": question.verb, "group": question.group, "resource": resource});
@@ -42,16 +50,17 @@ impl Cluster {
         }
         let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
                             "spec": {"resourceAttributes": attributes}});
-        let attempt = Attempt {
-            verb: "create",
-            group: "authorization.k8s.io".to_owned(),
-            resource: "selfsubjectaccessreviews".to_owned(),
-            ..Attempt::default()
-        };
-        let collection = kube::core::Request::new("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
-        let request = collection.create(&kube::api::PostParams::default(), review.to_string().into_bytes());
-        let answer: Value = self.send(attempt.clone(), self.built(&attempt, request)?).await?;
+        let answer = self.review("authorization.k8s.io", "selfsubjectaccessreviews", &review).await?;
         Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or(false))
+    }
+
+    /// A question to the cluster about ourselves.
+    async fn review(&self, group: &str, resource: &str, review: &Value) -> Result<Value, Error> {
+        let attempt =
+            Attempt { verb: "create", group: group.to_owned(), resource: resource.to_owned(), ..Attempt::default() };
+        let collection = kube::core::Request::new(format!("/apis/{group}/v1/{resource}"));
+        let request = collection.create(&kube::api::PostParams::default(), review.to_string().into_bytes());
+        self.send(attempt.clone(), self.built(&attempt, request)?).await
     }
 }
 
@@ -68,6 +77,16 @@ mod tests {
             resource: resource.to_owned(),
             namespace: namespace.map(str::to_owned),
         }
+    }
+
+    #[tokio::test]
+    async fn given_a_server_that_tells_who_we_are_then_its_name_is_ours_and_one_that_does_not_is_an_error() {
+        let review = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let told = json!({"status": {"userInfo": {"username": "anna", "groups": ["a"]}}});
+        let (cluster, _) = TestServer::default().answer(review, 201, told).connect().await;
+        assert_eq!(cluster.who_we_are().await.unwrap().as_deref(), Some("anna"));
+        let (cluster, _) = TestServer::default().connect().await;
+        assert!(cluster.who_we_are().await.is_err());
     }
 
     #[tokio::test]

@@ -4,7 +4,9 @@ use super::{
     Target, budget, consistency,
     control::{Control, Pause},
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
-    fill_in, mesh,
+    fill_in,
+    history::{self, Did},
+    mesh,
     plan::{Plan, Step},
     problem, proof, registration,
     removal::{self, Doomed},
@@ -97,16 +99,18 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl In
     let is_served = run.certificate_on_hold.is_none();
     let is_open = ended.is_ok() && is_served && try_it::after(&run).await;
     let address = is_served.then(|| format!("https://{address}/"));
-    let counts = Counts::of(run.done.values().copied());
+    let changed = Counts::of(run.done.values().copied()).changes();
     let outcome = match ended {
         Ok(()) if is_open => Outcome::Failed,
         Ok(()) if run.handed_over => Outcome::HandedOver,
-        Ok(()) if counts.changes() == 0 => Outcome::NothingToDo,
+        Ok(()) if changed == 0 => Outcome::NothingToDo,
         Ok(()) => Outcome::Done,
         Err(Stop::Interrupted | Stop::Failed(ProblemKind::Interrupted)) => Outcome::Interrupted,
         Err(Stop::Failed(ProblemKind::NotPermitted)) => Outcome::NotPermitted,
         Err(Stop::Failed(_)) => Outcome::Failed,
     };
+    let outcome = run.write_down(outcome).await;
+    let counts = Counts::of(run.done.values().copied());
     let elapsed_ms = milliseconds(started.elapsed());
     run.events.tell(Event::Finished { outcome, counts, address, elapsed_ms });
     outcome
@@ -152,6 +156,30 @@ impl Run<'_> {
             }
         }
         self.remove_leftovers().await
+    }
+
+    /// Writes down what was done, whatever the outcome; what was to be written down and was not makes a failure of it.
+    async fn write_down(&mut self, outcome: Outcome) -> Outcome {
+        let kind =
+            |part: &PartId| self.plan.steps.iter().find(|step| step.part.id == *part).map(|step| &step.title.kind);
+        let touched = self.done.iter().filter_map(|(part, action)| Some((*action, kind(part)?.clone())));
+        let did = Did {
+            command: "setup",
+            what: None,
+            outcome,
+            touched: touched.collect(),
+            failed_at: self.events.failed_last(),
+        };
+        let application = &self.plan.answers.application;
+        let place = (application.namespace.as_str(), application.name.as_str());
+        let Ok(written) = history::write_down(self.target, &self.events, place, &did).await else {
+            return outcome.with_something_failed();
+        };
+        let step = self.plan.steps.iter().find(|step| step.part.wave == Wave::History);
+        if let (Some(action), Some(step)) = (written, step) {
+            self.done.insert(step.part.id.clone(), action);
+        }
+        outcome
     }
 
     /// Locks that are gone while routes are live come back before anything else is tried or waited for: the door may be open.
@@ -273,7 +301,7 @@ impl Run<'_> {
         let mut writes = Vec::new();
         for step in steps {
             match &step.part.body {
-                PartBody::Registration(_) | PartBody::ZoneRole(_) => {}
+                PartBody::Registration(_) | PartBody::ZoneRole(_) | PartBody::History(_) => {}
                 PartBody::MeshProvider(provider) => writes.push((step.clone(), Sent::MeshProvider(provider.clone()))),
                 PartBody::Manifest(manifest) => {
                     let object =

@@ -1,6 +1,6 @@
 //! What happens, told as it happens: one stream that every face renders.
 
-use super::{installations::Installation, rotate::What};
+use super::{history::Entry, installations::Installation, rotate::What};
 use crate::blueprint::{PartId, Wave};
 use serde::Serialize;
 use std::{
@@ -211,6 +211,16 @@ pub enum Event {
         /// The installation.
         #[serde(flatten)]
         installation: Box<Installation>,
+    },
+    /// Something that was done to an installation, as it is written down.
+    History {
+        /// The application.
+        application: String,
+        /// Its namespace.
+        namespace: String,
+        /// What was done.
+        #[serde(flatten)]
+        entry: Box<Entry>,
     },
     /// A file was written.
     Written {
@@ -564,6 +574,29 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// Its word for machines, as in events.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NothingToDo => "nothingToDo",
+            Self::HandedOver => "handedOver",
+            Self::Failed => "failed",
+            Self::NotPermitted => "notPermitted",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The same, where something failed besides.
+    #[must_use]
+    pub const fn with_something_failed(self) -> Self {
+        match self {
+            Self::Done | Self::NothingToDo | Self::HandedOver => Self::Failed,
+            worse => worse,
+        }
+    }
+}
+
 /// Somebody who hears every event, in order. Hearing must not wait for anything slow.
 pub trait Listener: Send {
     /// Takes in one event.
@@ -577,12 +610,13 @@ pub struct Events(Arc<Mutex<Telling>>);
 struct Telling {
     listener: Box<dyn Listener>,
     sequence: u64,
+    failed_last: Option<Title>,
 }
 
 impl Events {
     /// Tells everything to `listener`.
     pub fn to(listener: impl Listener + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Telling { listener: Box::new(listener), sequence: 0 })))
+        Self(Arc::new(Mutex::new(Telling { listener: Box::new(listener), sequence: 0, failed_last: None })))
     }
 
     /// Tells of `event`.
@@ -590,9 +624,25 @@ impl Events {
         // A listener that panicked has lost an event of its own; the next ones are still told.
         let mut telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         telling.sequence += 1;
+        match &event {
+            Event::Failed { title, .. } => telling.failed_last = Some(title.clone()),
+            // A run that is begun anew, or is over, has failed at nothing yet.
+            Event::Planned { .. }
+            | Event::TeardownPlanned { .. }
+            | Event::RotationPlanned { .. }
+            | Event::Finished { .. } => {
+                telling.failed_last = None;
+            }
+            _ => {}
+        }
         let envelope =
             Envelope { version: FORMAT_VERSION, sequence: telling.sequence, time: jiff::Timestamp::now(), event };
         telling.listener.hear(&envelope);
+    }
+
+    /// What failed last in this run, as far as it was told.
+    pub(super) fn failed_last(&self) -> Option<Title> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).failed_last.clone()
     }
 
     /// Tells that `part` waits for `reason`.

@@ -138,6 +138,7 @@ fn step(live: &Value) -> Step {
         wave: Wave::Routes,
         why: "It is ours, and the answers no longer ask for it.".to_owned(),
         body: PartBody::Manifest(Manifest { object: named_only(live), secrets: std::collections::BTreeMap::new() }),
+        reasons: Vec::new(),
     };
     Step {
         part,

@@ -15,6 +15,7 @@ mod control;
 pub mod diff;
 pub mod event;
 mod fill_in;
+pub mod history;
 pub mod installations;
 mod leftovers;
 mod look;

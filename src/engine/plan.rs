@@ -3,7 +3,7 @@
 use super::{
     Seen, Target, consistency, diff,
     event::{Action, Counts, Events, Problem, ProblemKind, StepSummary, Title},
-    fill_in, leftovers, problem, registration, rights, title,
+    fill_in, history, leftovers, problem, registration, rights, title,
 };
 use crate::{
     answers::Answers,
@@ -122,6 +122,7 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
         .into_iter()
         .collect::<Result<_, _>>()?;
     steps.extend(leftovers::find(target, answers, &seen.facts, &parts).await?);
+    steps.extend(history::step(answers, &steps));
     rights::block_what_is_denied(target, &mut steps).await?;
     Ok(Plan { answers: answers.clone(), seen, steps })
 }
@@ -138,6 +139,7 @@ async fn step(target: &Target, answers: &Answers, seen: &Seen, parts: &[Part], p
         },
         PartBody::MeshProvider(provider) => compare_mesh_provider(target, provider).await?,
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
+        PartBody::History(_) => Found::from((Action::Update, String::new())),
     };
     let Found { mut action, diff, mut problem, live_uid } = found;
     if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, parts, part)) {

@@ -74,6 +74,7 @@ fn questions(step: &Step) -> Vec<AccessQuestion> {
             }
             return vec![question("update", "", "configmaps", Some(&provider.namespace))];
         }
+        PartBody::History(note) => return vec![question("patch", "", "configmaps", Some(&note.namespace))],
         PartBody::Manifest(manifest) => &manifest.object,
     };
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();

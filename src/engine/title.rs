@@ -1,7 +1,7 @@
 //! Names for people.
 
 use super::event::Title;
-use crate::blueprint::{GrantResource, Part, PartBody, RegistrationPart};
+use crate::blueprint::{GrantResource, HistoryNote, Part, PartBody, RegistrationPart};
 use serde_json::Value;
 
 /// The name of `part` for people.
@@ -16,7 +16,13 @@ pub(super) fn of(part: &Part) -> Title {
         PartBody::ZoneRole(role) => {
             title("Zone role", &format!("{} on {}", crate::azure::DNS_ZONE_CONTRIBUTOR_NAME, role.zone.name))
         }
+        PartBody::History(note) => of_history(note),
     }
+}
+
+/// The name of what is written down of a run, for people.
+pub(super) fn of_history(note: &HistoryNote) -> Title {
+    title("History", &format!("{}/{}", note.namespace, note.config_map))
 }
 
 /// The name of an object for people.

@@ -1,6 +1,7 @@
 //! What is installed, in plain text: one line each, and what is not as it should be.
 
-use crate::engine::installations::{Installation, Level, Overview, Pods};
+use super::last_run_text;
+use crate::engine::installations::{Installation, Level, Overview, Pods, advisories};
 use std::fmt::Write as _;
 
 /// What stands where nothing is known.
@@ -51,6 +52,22 @@ pub fn pods_text(pods: Option<Pods>) -> String {
     pods.map_or_else(|| UNKNOWN.to_owned(), |pods| format!("{}/{}", pods.ready, pods.wanted))
 }
 
+/// As of when vulnerabilities are known, such as `as known on 2026-11-23`.
+pub fn advisories_text(one: &Installation) -> String {
+    let known = format!("as known on {}", one.advisories_read);
+    if advisories::are_old(one.advisories_days) {
+        let days = one.advisories_days;
+        return format!("{known}, {days} days ago: a newer gatewright knows of more");
+    }
+    known
+}
+
+/// That what is known of vulnerabilities is old, where it is.
+pub fn advisories_notice(installations: &[Installation]) -> Option<String> {
+    let one = installations.first().filter(|one| advisories::are_old(one.advisories_days))?;
+    Some(format!("Versions are held against vulnerabilities {}.", advisories_text(one)))
+}
+
 /// How many of them are how well, such as `2 broken, 1 care, 40 ok`.
 pub fn health_counts(installations: &[Installation]) -> String {
     let levels = [Level::Broken, Level::Care, Level::NotSeen, Level::Ok];
@@ -61,7 +78,7 @@ pub fn health_counts(installations: &[Installation]) -> String {
 }
 
 /// Rows of cells as lines of columns.
-fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     use unicode_width::UnicodeWidthStr as _;
     let mut widths = [0; COLUMNS];
     for row in rows {
@@ -97,8 +114,16 @@ pub fn home_text(overview: &Overview, practice: bool, columns: Option<usize>) ->
     let counted = if all.len() == 1 { "1 installation".to_owned() } else { format!("{} installations", all.len()) };
     let mut text = format!("{counted} {place}: {}.\n\n{}\n", health_counts(all), installations_table(all));
     let room = columns.unwrap_or(100).clamp(40, 100);
-    for one in all.iter().filter(|one| !one.findings.is_empty()) {
+    for one in all.iter().filter(|one| !one.findings.is_empty() || all.len() == 1) {
+        if one.findings.is_empty() && one.last_run.is_none() {
+            continue;
+        }
         let _infallible = writeln!(text, "\n{}", one.full_name());
+        if let Some(last) = &one.last_run {
+            for line in folded(&format!("last run: {}", last_run_text(last)), room) {
+                let _infallible = writeln!(text, "  {line}");
+            }
+        }
         for finding in &one.findings {
             let (level, about) = (finding.level.word(), finding.about.name());
             for line in
@@ -107,6 +132,9 @@ pub fn home_text(overview: &Overview, practice: bool, columns: Option<usize>) ->
                 let _infallible = writeln!(text, "  {line}");
             }
         }
+    }
+    if let Some(notice) = advisories_notice(all) {
+        let _infallible = writeln!(text, "\n{notice}");
     }
     let next = [
         (format!("gatewright setup{flag} NAMESPACE/APPLICATION"), "change one, from its recorded answers"),

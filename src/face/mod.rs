@@ -1,13 +1,16 @@
 //! The faces: each shows the engine's one stream of events, and knows nothing else of the engine's work.
 
+mod history;
 mod installations;
 mod json;
 mod plain;
 mod rotating;
 mod taking_away;
 
+pub use history::{history_table, last_run_text};
 pub use installations::{
-    certificate_text, days_text, health_counts, home_text, installations_table, invitations, pods_text,
+    advisories_notice, advisories_text, certificate_text, days_text, health_counts, home_text, installations_table,
+    invitations, pods_text,
 };
 pub use json::Json;
 pub use plain::{Plain, Style, hand_over_text, plan_text, problem_text};

@@ -59,9 +59,11 @@ impl<W: Write + Send> Face for Plain<W> {
         let columns = (self.columns)();
         let text = match &envelope.event {
             // Tables and lists of files are results: they go to standard output, and not here.
-            Event::Started { .. } | Event::DeviceCodeOver { .. } | Event::Installed { .. } | Event::Written { .. } => {
-                return Ok(());
-            }
+            Event::Started { .. }
+            | Event::DeviceCodeOver { .. }
+            | Event::Installed { .. }
+            | Event::History { .. }
+            | Event::Written { .. } => return Ok(()),
             Event::Looking { at } => format!("Looking at {at} ...\n"),
             Event::Connected { practice, .. } => connected_text(&envelope.event, *practice),
             Event::SignedIn { tenant_domain, caller, sign_in_method, .. } => {

@@ -1,13 +1,15 @@
 //! What each step makes, for a look at it while it is asked: a table, held against the blueprint by a test (tests/pure).
 
-use super::{DEPLOY, Draft, ISSUED, OWN_STORE, SERVICE, STORE, Step, WORKLOAD, Wizard, questions::CERTIFICATE};
+use super::{
+    DEPLOY, Draft, ISSUED, NEWLY_ISSUED, OWN_STORE, SERVICE, STORE, Step, WORKLOAD, Wizard, questions::CERTIFICATE,
+};
 
 /// Something that a step makes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Made {
     /// What it is, such as `AuthorizationPolicy`.
     pub kind: &'static str,
-    /// Where: a namespace, or `Entra`; nothing for what is in no namespace.
+    /// Where: a namespace, `Entra` or `Azure`; nothing for what is in no namespace.
     pub place: Option<String>,
     /// Its name.
     pub name: String,
@@ -18,6 +20,8 @@ pub struct Made {
 enum Place {
     /// In Entra.
     Entra,
+    /// In Azure.
+    Azure,
     /// In no namespace.
     Cluster,
     /// In the application's namespace.
@@ -28,7 +32,7 @@ enum Place {
     Mesh,
 }
 
-/// A row of the table. In a name `{app}` and `{namespace}` are the application's.
+/// A row of the table. In a name `{app}` and `{namespace}` are the application's, and `{zone}` is that of a new issuer.
 struct Row {
     step: Step,
     kind: &'static str,
@@ -50,7 +54,11 @@ fn deployed(draft: &Draft) -> bool {
 }
 
 fn issued(draft: &Draft) -> bool {
-    draft.text(CERTIFICATE).is_none_or(|source| source == ISSUED)
+    draft.text(CERTIFICATE).is_none_or(|source| source == ISSUED || source == NEWLY_ISSUED)
+}
+
+fn newly_issued(draft: &Draft) -> bool {
+    draft.text(CERTIFICATE) == Some(NEWLY_ISSUED)
 }
 
 fn own_store(draft: &Draft) -> bool {
@@ -80,6 +88,8 @@ const ROWS: &[Row] = &[
     row(Step::Access, "Consent", Place::Entra, "to sign-in", always),
     row(Step::Access, "Consent", Place::Entra, "to the scope", always),
     row(Step::Access, "Role assignment", Place::Entra, "App.Access", always),
+    row(Step::Certificate, "Zone role", Place::Azure, "DNS Zone Contributor on {zone}", newly_issued),
+    row(Step::Certificate, "ClusterIssuer", Place::Cluster, "gatewright-{namespace}-{app}", newly_issued),
     row(Step::Certificate, "Certificate", Place::Gateway, "gatewright-{namespace}-{app}", issued),
     row(Step::Sessions, "Secret", Place::Application, "{app}-sessions", own_store),
     row(Step::Sessions, "ServiceAccount", Place::Application, "{app}-sessions", own_store),
@@ -117,18 +127,22 @@ impl Wizard {
     pub fn makes(&self, step: Step) -> Vec<Made> {
         let app = self.draft.text("application.name").unwrap_or(UNNAMED);
         let namespace = self.draft.text("application.namespace").unwrap_or(app);
+        // A zone is named with its resource group before it.
+        let zone = self.draft.text("certificate.newIssuer.zone").and_then(|zone| zone.rsplit('/').next());
+        let zone = zone.unwrap_or(UNNAMED);
         let is_there = self.draft.text(WORKLOAD) == Some(SERVICE)
             || self.discovered.namespaces().known().is_some_and(|all| all.iter().any(|one| one.name == namespace));
         let named = |row: &Row| Made {
             kind: row.kind,
             place: match row.place {
                 Place::Entra => Some("Entra".to_owned()),
+                Place::Azure => Some("Azure".to_owned()),
                 Place::Cluster => None,
                 Place::Application => Some(namespace.to_owned()),
                 Place::Gateway => Some(self.gateway_namespace()),
                 Place::Mesh => Some("the mesh configuration".to_owned()),
             },
-            name: row.name.replace("{app}", app).replace("{namespace}", namespace),
+            name: row.name.replace("{app}", app).replace("{namespace}", namespace).replace("{zone}", zone),
         };
         let is_asked = |row: &&Row| row.step == step && (row.when)(&self.draft);
         ROWS.iter().filter(is_asked).filter(|row| !(row.kind == "Namespace" && is_there)).map(named).collect()

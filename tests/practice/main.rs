@@ -11,6 +11,7 @@ mod door;
 mod existing;
 mod export;
 mod gateway;
+mod history;
 mod killed;
 mod knock;
 mod new_issuer;

@@ -18,6 +18,7 @@ fn given_a_setup_when_every_byte_it_leaves_is_searched_then_no_secret_is_found()
         &["plan", "--answers", EXAMPLE, "-vv", "--log-file", log],
         &["export", "objects", "--answers", EXAMPLE, "-vv", "--log-file", log],
         &["status", "-vv", "--log-file", log],
+        &["status", "--history", "-vv", "--log-file", log],
     ] {
         let mut command = world.command(arguments);
         command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
@@ -27,6 +28,10 @@ fn given_a_setup_when_every_byte_it_leaves_is_searched_then_no_secret_is_found()
         leavings.push_str(&ran.stderr);
     }
     everything_under(world.folder(), &mut leavings);
+    // What is written down for whoever comes next is read by people who may not read Secrets.
+    let record = world.ground.cluster().get("", "ConfigMap", Some("myapp"), "gatewright-myapp").unwrap();
+    assert!(record["data"]["history.yaml"].is_string(), "{record:#}");
+    leavings.push_str(&record.to_string());
     assert!(leavings.contains("gatewright"), "something was left to search");
     let mut values = secrets(&world);
     values.push(world.ground.caller().client_secret);

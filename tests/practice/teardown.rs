@@ -502,6 +502,61 @@ fn given_an_object_is_held_back_when_taken_away_then_it_waits_and_says_for_what(
 }
 
 #[test]
+fn given_an_issuer_that_we_made_when_taken_away_then_what_stays_of_it_is_named_with_how_to_remove_it() {
+    let world = World::healthy();
+    let answers = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/new-issuer.yaml");
+    assert_eq!(set_up(&world, &std::fs::read_to_string(answers).unwrap()).code, Some(0));
+    let account = "gatewright-myapp-myapp-account";
+    let without = world.run(&["teardown", "myapp"]);
+    assert!(!without.stderr.contains(account), "cert-manager has made none:\n{}", without.stderr);
+    // As cert-manager does when it registers an account.
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"tls.key": "a2V5"},
+                        "metadata": {"name": account, "namespace": "cert-manager"}});
+    world.ground.cluster().create_or_replace("cert-manager", secret).unwrap();
+    let ran = take_away_twice(&world, &["myapp"]);
+    must_tell(
+        &ran,
+        &[
+            "Role on DNS zone",
+            "az role assignment delete --assignee",
+            &format!("kubectl delete secret {account} --namespace cert-manager"),
+        ],
+    );
+    assert!(world.ground.cluster().get("cert-manager.io", "ClusterIssuer", None, "gatewright-myapp-myapp").is_none());
+    assert!(
+        world.ground.cluster().get("", "Secret", Some("cert-manager"), account).is_some(),
+        "it is not ours to take"
+    );
+}
+
+#[test]
+fn given_an_installation_when_it_is_taken_away_then_its_plain_lines_are_as_reviewed() {
+    let world = World::healthy();
+    world.set_up();
+    let mine = json!({"metadata": {"labels": {"mine": "yes"}}});
+    world.ground.cluster().patch("kubectl-edit", ("", "Service"), Some("myapp"), "myapp", &mine).unwrap();
+    let ran = take_away(&world, &["myapp", "--keep", "certificate"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // What differs from run to run by its nature.
+    let filters = [
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID"),
+        (r"(127\.0\.0\.1|localhost):\d+", "HOST:PORT"),
+        (r"\d{4}-\d\d-\d\d[T ][0-9:.]+Z?", "TIME"),
+        (r"\d{4}-\d\d-\d\d", "DAY"),
+        (r"\d+\.\d s", "SECONDS"),
+        (r"\d+:\d\d of \d+:\d\d", "TIMES"),
+    ];
+    // What is deleted side by side is told of in the order in which it is gone.
+    let (planned, done) = ran.stderr.split_at(ran.stderr.find("  deleted ").unwrap_or(ran.stderr.len()));
+    let mut done: Vec<&str> = done.lines().filter(|line| !line.starts_with("  waiting")).collect();
+    done.sort_unstable();
+    let planned: Vec<&str> = planned.lines().filter(|line| !line.starts_with("  waiting")).collect();
+    insta::with_settings!({filters => filters.to_vec(), omit_expression => true}, {
+        insta::assert_snapshot!("teardown-plain", format!("{}\n(in any order)\n{}", planned.join("\n"), done.join("\n")));
+    });
+}
+
+#[test]
 fn given_several_installations_when_none_is_named_then_they_are_listed_and_one_goes_without_the_other() {
     let world = World::healthy();
     world.set_up();

@@ -1,7 +1,7 @@
 //! What `export` writes.
 
 use crate::{parts::Parts, world};
-use gatewright::blueprint::export;
+use gatewright::blueprint::{PartBody, blueprint, document, export};
 
 #[test]
 fn given_the_example_then_files_are_numbered_in_the_order_of_their_making() {
@@ -44,6 +44,30 @@ fn given_the_example_then_files_are_numbered_in_the_order_of_their_making() {
         340-gateway-myapp.yaml
         350-virtualservice-myapp.yaml
         ");
+}
+
+/// The reasons are for people: what is sent is the object alone.
+#[test]
+fn given_reasons_of_fields_then_each_stands_in_the_document_of_a_field_that_is_there_and_changes_no_value() {
+    let parts = blueprint(&world::answers_with_new_issuer(), &world::facts(28), &world::registered()).unwrap();
+    let mut reasons = 0;
+    for part in &parts {
+        let text = document(part);
+        let value = match &part.body {
+            PartBody::Manifest(manifest) => manifest.object.clone(),
+            PartBody::MeshProvider(provider) => serde_json::json!([provider.entry]),
+            _ => continue,
+        };
+        for reason in &part.reasons {
+            let at = format!("{} {}", part.id.0, reason.field);
+            assert!(value.pointer(reason.field).is_some_and(|field| !field.is_object() && !field.is_array()), "{at}");
+            assert!(text.contains(&format!(" # {}\n", reason.why)), "{at}:\n{text}");
+            assert!(reason.why.chars().count() <= 80 && !reason.why.ends_with('.'), "{at}: a clause");
+            reasons += 1;
+        }
+        assert_eq!(serde_saphyr::from_str::<serde_json::Value>(&text).unwrap(), value, "{}", part.id.0);
+    }
+    assert!(reasons > 20, "{reasons}");
 }
 
 #[test]
@@ -107,12 +131,12 @@ fn given_the_entry_of_the_mesh_configuration_then_its_file_says_where_it_goes() 
         # Tells the mesh where the sign-in proxy is and what to ask it; this entry is all that is changed there.
         # The ConfigMap `istio` in namespace `istio-system` is somebody else's: add this entry to the list `extensionProviders` in the
         # document under its key `mesh`, and leave the rest as it is.
-        - name: gatewright-myapp-myapp
+        - name: gatewright-myapp-myapp # the name that the hook's policy asks for
           envoyExtAuthzHttp:
             service: myapp-oauth2-proxy.myapp.svc.cluster.local
             port: 80
-            failOpen: false
-            statusOnError: "503"
+            failOpen: false # nobody gets in while the sign-in proxy is away
+            statusOnError: "503" # a sign-in proxy that is away is told from a refusal
             includeHeadersInCheck:
             - accept
             - authorization

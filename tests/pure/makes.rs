@@ -1,7 +1,8 @@
 //! What the questions say a step makes, held against the blueprint.
 
 use crate::world::{
-    answers, answers_for_existing_service, facts, facts_with_existing_service, nothing, with_certificate, with_redis,
+    answers, answers_for_existing_service, answers_with_new_issuer, facts, facts_with_existing_service, nothing,
+    with_certificate, with_redis,
 };
 use gatewright::{
     answers::{Answers, HookPlacement},
@@ -30,7 +31,11 @@ fn objects_of_blueprint(answers: &Answers, facts: &Facts) -> (BTreeSet<Object>, 
                 }
             }
             PartBody::Registration(_) => in_entra += 1,
-            PartBody::MeshProvider(_) | PartBody::ZoneRole(_) => {}
+            PartBody::ZoneRole(role) => {
+                let name = format!("DNS Zone Contributor on {}", role.zone.name);
+                objects.insert(("Zone role".to_owned(), Some("Azure".to_owned()), name));
+            }
+            PartBody::MeshProvider(_) | PartBody::History(_) => {}
         }
     }
     (objects, in_entra)
@@ -56,6 +61,7 @@ fn given_answers_then_what_the_steps_are_said_to_make_is_what_the_blueprint_make
         at_the_gateway,
         with_certificate(&["*.cluster.example.com"]),
         with_redis("redis.cache.svc:6379"),
+        (answers_with_new_issuer(), facts(28)),
     ];
     for (answers, facts) in worlds {
         assert_eq!(objects_of_questions(&answers), objects_of_blueprint(&answers, &facts), "{answers:?}");

@@ -8,7 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     engine::{
         event::{Problem, ProblemKind},
-        installations::{Concern, Finding, Hook, Installation, Level, Overview, Pods},
+        history::Entry,
+        installations::{Concern, Finding, Hook, Installation, LastRun, Level, Overview, Pods},
     },
     tui::{
         Conversation, Ending, Opening,
@@ -17,6 +18,7 @@ use gatewright::{
         state::State,
     },
 };
+use std::collections::BTreeMap;
 
 /// The screens of it on which something runs.
 pub(crate) const RUNNING: &[&str] = &["home-looking", "home-looking-again"];
@@ -46,9 +48,27 @@ fn well(namespace: &str, application: &str) -> Installation {
         client_secret_days: Some(179),
         hook: Some(Hook::Sidecar),
         address: Some("203.0.113.10".to_owned()),
+        last_run: Some(last_run(application)),
         proxy_version: Some("7.15.3".to_owned()),
         istio_versions: vec!["1.28.1".to_owned()],
+        advisories_read: "2026-11-23".to_owned(),
+        advisories_days: 3,
     }
+}
+
+fn last_run(application: &str) -> LastRun {
+    let entry = Entry {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        did: "setup".to_owned(),
+        what: None,
+        outcome: if application == "wiki" { "failed" } else { "done" }.to_owned(),
+        failed_at: (application == "wiki").then(|| "Deployment docs/wiki-oauth2-proxy".to_owned()),
+        entra: Some("anna@contoso.com".to_owned()),
+        kubernetes: Some("kubernetes-admin".to_owned()),
+        objects: BTreeMap::new(),
+        gatewright: "0.1.0".to_owned(),
+    };
+    LastRun { entry, seconds_ago: 3 * 86_400 }
 }
 
 fn with(one: Installation, level: Level, about: Concern, reason: &str, to_do: &str) -> Installation {

@@ -81,7 +81,7 @@ fn given_nothing_but_a_keyboard_when_the_example_is_set_up_on_the_full_screen_th
         let saved = std::fs::read_to_string(terminal.home().join("gatewright.yaml")).unwrap();
         assert_eq!(saved, std::fs::read_to_string(EXAMPLE).unwrap(), "every proposal is the example's");
         terminal.press("\r");
-        terminal.wait_for_screen("apply 35 changes");
+        terminal.wait_for_screen("apply 36 changes");
         terminal.press("\r");
         terminal.wait_for_screen("Done in ");
         terminal.wait_for_screen("What next");
@@ -110,7 +110,7 @@ fn given_the_questions_when_they_are_left_then_nothing_was_changed() {
 #[test]
 fn given_a_failure_when_the_answer_behind_it_is_edited_then_it_is_planned_anew_and_goes_through() {
     let mut terminal = Terminal::run(&["setup", "--practice=image-missing", "--answers", EXAMPLE], 100, 30);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("\r");
     terminal.wait_for_screen("edit an answer");
     terminal.press("e");
@@ -140,7 +140,7 @@ fn given_an_issuer_that_is_not_ready_then_it_is_shown_with_its_reason_and_enter_
     terminal.press("g");
     answer_all(&mut terminal);
     terminal.press("\r");
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("q");
     assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
 }
@@ -168,7 +168,7 @@ fn given_a_wrong_answer_when_going_back_and_to_a_step_then_answers_stay_and_what
     answer_all(&mut terminal);
     terminal.wait_for_screen("yourapp");
     terminal.press("\r");
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press(ESCAPE);
     terminal.wait_for_screen("go on to the plan");
     terminal.press("\u{3}");

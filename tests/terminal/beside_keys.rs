@@ -9,7 +9,7 @@ const QUESTION: &str = "\u{1b}]11;?\u{1b}\\";
 
 fn at_review(prepare: impl Fn(&mut portable_pty::CommandBuilder)) -> Terminal {
     let mut terminal = Terminal::prepared(SETUP, 80, 24, prepare);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal
 }
 
@@ -64,7 +64,7 @@ fn given_a_terminal_that_tells_its_background_then_the_colours_follow_and_no_key
         // A key behind it tells that it was taken in.
         terminal.press(&format!("\u{1b}]11;rgb:{answer}\u{1b}\\w"));
         terminal.wait_for_colour((0, 2), expected);
-        assert!(terminal.screen().contains("apply 35 changes"), "{}", terminal.screen());
+        assert!(terminal.screen().contains("apply 36 changes"), "{}", terminal.screen());
         assert!(terminal.screen().contains("Nothing has been changed yet."), "{}", terminal.screen());
         terminal.press("q");
         assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());

@@ -17,7 +17,7 @@ const ESCAPE: &str = "\u{1b}";
 
 fn at_review(columns: u16, rows: u16) -> Terminal {
     let mut terminal = Terminal::run(SETUP, columns, rows);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal
 }
 
@@ -94,7 +94,7 @@ fn given_the_window_changes_its_size_all_the_time_then_it_goes_through_all_the_s
     terminal.resize(60, 10);
     terminal.wait_for_screen("A little small");
     terminal.resize(140, 40);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("\r");
     // A key and a size have no order between them: the small window would be asked to apply.
     terminal.wait_for_screen("changed so far");
@@ -158,7 +158,7 @@ fn given_a_pause_when_ctrl_c_is_pressed_then_it_stops_and_a_re_run_goes_on() {
 #[test]
 fn given_ctrl_c_while_entra_is_waited_for_then_it_stops_at_once() {
     let mut terminal = Terminal::run(&["setup", "--practice=slow-replication", "--answers", EXAMPLE], 80, 24);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("\r");
     terminal.wait_for_screen("does not know it everywhere yet");
     let pressed = Instant::now();
@@ -194,7 +194,7 @@ fn given_sighup_then_the_terminal_is_given_back() {
 fn given_the_terminal_is_closed_then_the_process_ends() {
     for apply in [false, true] {
         let mut window = Window::with(SETUP);
-        window.wait_for_screen("apply 35 changes");
+        window.wait_for_screen("apply 36 changes");
         if apply {
             window.press("\r");
             window.wait_for_screen("changed so far");
@@ -207,12 +207,12 @@ fn given_the_terminal_is_closed_then_the_process_ends() {
 fn given_a_shell_when_it_is_suspended_and_resumed_then_the_terminal_is_given_back_and_taken_again() {
     let script = format!("set -m; {BINARY} {}; echo SUSPENDED; read -r line; fg; echo CODE $?", SETUP.join(" "));
     let mut terminal = Terminal::of_program("/bin/bash", &["-c", &script]);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press(CTRL_Z);
     terminal.wait_for_screen("SUSPENDED");
     assert_eq!(terminal.not_given_back(), [""; 0], "{}", terminal.screen());
     terminal.press("\n");
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("d");
     terminal.press("q");
     terminal.wait_for_screen("CODE 130");
@@ -240,12 +240,12 @@ fn given_an_error_then_it_is_shown_and_the_terminal_is_given_back() {
 #[test]
 fn given_a_failure_in_the_middle_then_it_is_under_its_row_and_another_try_can_be_had() {
     let mut terminal = Terminal::run(&["setup", "--practice=store-will-not-start", "--answers", EXAMPLE], 100, 30);
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("\r");
     terminal.wait_for_screen("came back");
     terminal.wait_for_screen("look again, and go on");
     terminal.press("r");
-    terminal.wait_for_screen("35 objects");
+    terminal.wait_for_screen("36 objects");
     terminal.wait_for_screen("were changed before; nothing more yet.");
     terminal.press("q");
     assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
@@ -262,7 +262,7 @@ fn given_nothing_happens_then_no_byte_is_sent() {
 #[test]
 fn given_ui_plain_or_a_dumb_terminal_then_there_is_no_full_screen() {
     let mut terminal = Terminal::prepared(SETUP, 80, 24, |command| command.env("TERM", "dumb"));
-    terminal.wait_for("Apply 35 changes?");
+    terminal.wait_for("Apply 36 changes?");
     assert!(!terminal.raw().contains("\u{1b}[?1049h"), "{}", terminal.raw());
     terminal.press("n\r");
     assert_eq!(terminal.end(), 130, "{}", terminal.everything());

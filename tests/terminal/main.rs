@@ -11,6 +11,7 @@ mod paths;
 mod pictures;
 mod questions;
 mod rotate;
+mod same_plan;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod window;

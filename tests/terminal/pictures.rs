@@ -28,7 +28,7 @@ fn setup(scenario: &str) -> Terminal {
 }
 
 fn apply(terminal: &mut Terminal) {
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("\r");
 }
 
@@ -43,7 +43,7 @@ fn given_the_picture_of_a_question_then_the_program_asks_it_so() {
 #[test]
 fn given_the_picture_of_the_review_then_the_program_shows_its_plan_so() {
     let mut terminal = setup("healthy");
-    terminal.wait_for_screen("apply 35 changes");
+    terminal.wait_for_screen("apply 36 changes");
     terminal.press("/AuthorizationPolicy myapp/myapp-sign-in\r");
     terminal.wait_for_screen("action: CUSTOM");
     expect_picture(&terminal, "review");

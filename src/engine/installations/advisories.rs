@@ -1,8 +1,25 @@
 //! Known vulnerabilities of what an installation runs, as data: one row each, and nothing else to change when one becomes known.
 //!
-//! Sources: domain.md 3.6 (oauth2-proxy) and 4.2 (Istio), which name the advisories themselves.
+//! Sources: domain.md 3.6 (oauth2-proxy) and 4.2 (Istio), which name the advisories themselves; read on [`READ`].
 
+use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
+
+/// The day on which the sources were read: what became known later is not in here.
+pub const READ: Date = jiff::civil::date(2026, 11, 23);
+/// From so many days on, that is said to be long ago. Both projects release more often.
+const LONG_AGO_DAYS: i64 = 90;
+
+/// How many whole days ago the sources were read.
+pub fn days_since_read(now: Timestamp) -> i64 {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    i64::from((today - READ).get_days()).max(0)
+}
+
+/// Whether so much time has passed since that a newer version of this program is likely to know more.
+pub fn are_old(days: i64) -> bool {
+    days >= LONG_AGO_DAYS
+}
 
 /// A version: major, minor, patch.
 pub type Version = (u16, u16, u16);
@@ -46,6 +63,15 @@ impl Advisory {
     /// Whether `version` has it.
     pub fn affects(&self, version: Version) -> bool {
         self.affected.iter().any(|(from, until)| *from <= version && until.is_none_or(|until| version < until))
+    }
+
+    /// Where it is told of.
+    pub fn source(&self) -> String {
+        if self.id.starts_with("GHSA-") {
+            format!("https://github.com/advisories/{}", self.id)
+        } else {
+            format!("https://nvd.nist.gov/vuln/detail/{}", self.id)
+        }
     }
 
     /// The version that is free of it and nearest to `version`; `None` when there is none yet.
@@ -174,6 +200,15 @@ mod tests {
         let example = include_str!("../../../assets/answers/example.yaml");
         let image = file::parse(example, "the example").unwrap().proxy.image;
         assert_eq!(ids(Product::SignInProxy, version_of_tag(image.tag().unwrap()).unwrap()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn given_months_since_they_were_read_then_they_are_old() {
+        let days = |now: &str| super::days_since_read(now.parse().unwrap());
+        assert_eq!((days("2026-11-23T23:00:00Z"), days("2026-11-26T01:00:00Z")), (0, 3));
+        assert_eq!(days("2020-01-01T00:00:00Z"), 0, "a clock that is wrong");
+        assert!(!super::are_old(days("2027-02-20T00:00:00Z")) && super::are_old(days("2027-02-21T00:00:00Z")));
+        assert!(KNOWN.iter().all(|known| known.source().ends_with(known.id)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Pods;
 use crate::{
     answers::{Answers, HookPlacement},
+    engine::history::Entry,
     facts::IstioVersion,
 };
 use jiff::Timestamp;
@@ -94,6 +95,8 @@ pub struct InstallationFacts {
     pub namespace: String,
     /// The recorded answers, or why they can't be read.
     pub answers: Result<Answers, String>,
+    /// What was done to it last, as far as that is written down.
+    pub last_run: Option<Entry>,
     /// The sign-in proxy.
     pub proxy: Sight<Workload>,
     /// The session store; `None` when sessions are kept elsewhere.

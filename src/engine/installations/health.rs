@@ -351,15 +351,16 @@ impl Judge {
             let ids: Vec<&str> = known.iter().map(|advisory| advisory.id).collect();
             let fixed = known.iter().filter_map(|advisory| advisory.fixed_in(version)).max();
             let (product_name, written) = (product.name(), advisories::written(version));
+            let source = first.source();
             let to_do = match (product, fixed) {
-                (_, None) => format!("Watch the releases of {product_name} for one that closes it."),
+                (_, None) => format!("Watch the releases of {product_name} for one that closes it ({source})."),
                 (Product::SignInProxy, Some(fixed)) => format!(
-                    "Name an image of {} or later under `proxy.image`, and run {}.",
+                    "Name an image of {} or later under `proxy.image`, and run {} ({source}).",
                     advisories::written(fixed),
                     self.setup()
                 ),
                 (Product::Istio, Some(fixed)) => {
-                    format!("Have whoever runs Istio bring it to {} or later.", advisories::written(fixed))
+                    format!("Have whoever runs Istio bring it to {} or later ({source}).", advisories::written(fixed))
                 }
             };
             let reason =
@@ -383,6 +384,12 @@ fn drifts(facts: &InstallationFacts, answers: &Answers) -> Vec<String> {
     let running = facts.proxy.seen().and_then(|proxy| proxy.image.as_deref());
     if let Some(running) = running.filter(|running| *running != answers.proxy.image.as_str()) {
         drifts.push(format!("The sign-in proxy runs {running}, and the answers say {}.", answers.proxy.image));
+    }
+    let wanted = facts.proxy.seen().map(|proxy| proxy.pods.wanted);
+    // Scaled to none it is broken, which is told already.
+    if let Some(wanted) = wanted.filter(|wanted| *wanted > 0 && *wanted != u64::from(answers.proxy.replicas)) {
+        let said = answers.proxy.replicas;
+        drifts.push(format!("The sign-in proxy is scaled to {}, and the answers say {said}.", counted_pods(wanted)));
     }
     let hook = facts.guard.seen().and_then(|guard| guard.hook);
     if let Some(hook) = hook.filter(|hook| *hook != answers.hook) {
@@ -449,6 +456,10 @@ pub(super) fn version_text(image: &str) -> Option<String> {
 
 fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
+}
+
+fn counted_pods(number: u64) -> String {
+    if number == 1 { "1 pod".to_owned() } else { format!("{number} pods") }
 }
 
 fn counted(number: i64, what: &str) -> String {

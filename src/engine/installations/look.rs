@@ -17,6 +17,7 @@ use crate::{
     cluster::{Cluster, Error, PodSummary, Selection},
     engine::{
         event::Problem,
+        history::History,
         plan::{INSTALLATION_LABEL, INSTALLATION_NAMESPACE_LABEL},
         secrets::{EXPIRES_ANNOTATION, KEY_ID_ANNOTATION, PREVIOUS_KEY_ID_ANNOTATION},
     },
@@ -195,6 +196,7 @@ impl Seen {
             guard: of.guard(),
             gateway_address: self.gateway_address(decided),
             istio: sight(self.istio.as_ref().map(|versions| Some(versions.clone()))),
+            last_run: History::of(record).entries.into_iter().next(),
             application,
             namespace,
             answers,

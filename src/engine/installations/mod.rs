@@ -11,7 +11,7 @@ mod look;
 
 pub use health::{Concern, Finding, Level};
 
-use super::{event::Problem, problem};
+use super::{event::Problem, history::Entry, problem};
 use crate::{
     answers::{Answers, HookPlacement},
     cluster::Cluster,
@@ -65,10 +65,28 @@ pub struct Installation {
     pub hook: Option<Hook>,
     /// The address of the gateway that its traffic comes through.
     pub address: Option<String>,
+    /// What was done to it last, as far as that is written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<LastRun>,
     /// The version of the sign-in proxy, from its image.
     pub proxy_version: Option<String>,
     /// The versions of the cluster's Istio control planes.
     pub istio_versions: Vec<String>,
+    /// The day on which the known vulnerabilities that the versions are held against were read, such as `2026-11-23`.
+    pub advisories_read: String,
+    /// How many whole days ago that was.
+    pub advisories_days: i64,
+}
+
+/// What was done to an installation last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// What was done.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// How many seconds ago it ended, at the time of looking.
+    #[serde(skip)]
+    pub seconds_ago: i64,
 }
 
 /// How many pods.
@@ -128,8 +146,14 @@ impl Installation {
                 HookPlacement::Gateway => Hook::Gateway,
             }),
             address: facts.gateway_address.seen().cloned(),
+            last_run: facts
+                .last_run
+                .clone()
+                .map(|entry| LastRun { seconds_ago: now.duration_since(entry.at).as_secs().max(0), entry }),
             proxy_version: facts.proxy.seen().and_then(|proxy| health::version_text(proxy.image.as_deref()?)),
             istio_versions: facts.istio.seen().into_iter().flatten().map(IstioVersion::to_string).collect(),
+            advisories_read: advisories::READ.to_string(),
+            advisories_days: advisories::days_since_read(now),
         }
     }
 }

@@ -7,7 +7,9 @@ use crate::{
     engine::{
         Target, budget,
         event::{Action, Check, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, Verdict, milliseconds},
-        fill_in, problem,
+        fill_in,
+        history::{self, Did},
+        problem,
         registration::observed,
         secrets::{FillError, NewClientSecret, Vault},
         try_it::{self, Trial},
@@ -44,6 +46,8 @@ pub(super) struct Run<'a> {
     pub(super) events: Events,
     pub(super) cancel: CancellationToken,
     done: Vec<Action>,
+    /// What was done, to what.
+    touched: Vec<(Action, String)>,
     handed_over: bool,
 }
 
@@ -69,6 +73,7 @@ pub async fn apply(
         events: events.clone(),
         cancel: stopped.clone(),
         done: Vec::new(),
+        touched: Vec::new(),
         handed_over: false,
     };
     let ended = match Hold::take(target, &record, &stopped).await {
@@ -84,7 +89,6 @@ pub async fn apply(
             ended
         }
     };
-    let counts = Counts::of(run.done.iter().copied());
     let outcome = match ended {
         Ok(()) if run.handed_over => Outcome::HandedOver,
         Ok(()) => Outcome::Done,
@@ -92,12 +96,34 @@ pub async fn apply(
         Err(ProblemKind::NotPermitted) => Outcome::NotPermitted,
         Err(_) => Outcome::Failed,
     };
+    let outcome = run.write_down(outcome).await;
+    let counts = Counts::of(run.done.iter().copied());
     let elapsed_ms = milliseconds(started.elapsed());
     run.events.tell(Event::Finished { outcome, counts, address: None, elapsed_ms });
     outcome
 }
 
 impl Run<'_> {
+    /// Writes down beside the recorded answers what was done, whatever the outcome.
+    async fn write_down(&mut self, outcome: Outcome) -> Outcome {
+        let did = Did {
+            command: "rotate",
+            what: Some(self.plan.what.word().to_owned()),
+            outcome,
+            touched: std::mem::take(&mut self.touched),
+            failed_at: self.events.failed_last(),
+        };
+        let application = &self.plan.seen.answers.application;
+        let place = (application.namespace.as_str(), application.name.as_str());
+        match history::write_down(self.target, &self.events, place, &did).await {
+            Ok(written) => {
+                self.done.extend(written);
+                outcome
+            }
+            Err(()) => outcome.with_something_failed(),
+        }
+    }
+
     async fn states(&mut self, decide: impl AsyncFnOnce() -> Decision) -> Result<(), ProblemKind> {
         if self.plan.what == What::CertificateKey && !self.plan.undo {
             return self.renew().await;
@@ -417,6 +443,7 @@ impl Run<'_> {
     pub(super) fn ready(&mut self, state: State, action: Action, proof: Option<String>, since: Instant) {
         self.done.push(action);
         let (part, title) = self.plan.name(state);
+        self.touched.push((action, title.kind.clone()));
         self.events.tell(Event::Ready { part, title, action, proof, elapsed_ms: milliseconds(since.elapsed()) });
     }
 

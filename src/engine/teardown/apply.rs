@@ -2,7 +2,7 @@
 //! must not come before it.
 
 use super::{
-    Plan, Stage, objects,
+    Installation, Plan, Stage, objects,
     plan::{Step, Work},
     registration::{self, Done},
     routes,
@@ -13,6 +13,7 @@ use crate::{
     engine::{
         Target,
         event::{Action, Counts, Event, Events, HandOver, Outcome, Problem, ProblemKind, TeardownGroup, milliseconds},
+        history::{self, Did},
         mesh, problem,
         registration::observed,
         removal::{self, Doomed},
@@ -40,6 +41,8 @@ struct Run<'a> {
     events: &'a Events,
     cancel: &'a CancellationToken,
     done: Vec<Action>,
+    /// What was done, to which kind of object.
+    touched: Vec<(Action, String)>,
     /// The stages that something is left of.
     left: Vec<Stage>,
     failed: bool,
@@ -58,6 +61,7 @@ pub async fn apply(target: &Target, plan: &Plan, events: &Events, cancel: &Cance
         events,
         cancel,
         done: plan.steps.iter().filter(|step| step.group == TeardownGroup::Kept).map(|step| step.action).collect(),
+        touched: Vec::new(),
         left: Vec::new(),
         failed: false,
         handed_over: false,
@@ -75,12 +79,36 @@ pub async fn apply(target: &Target, plan: &Plan, events: &Events, cancel: &Cance
     } else {
         Outcome::Done
     };
+    let outcome = run.write_down(outcome).await;
+    let counts = Counts::of(run.done.iter().copied());
     let elapsed_ms = milliseconds(started.elapsed());
     events.tell(Event::Finished { outcome, counts, address: None, elapsed_ms });
     outcome
 }
 
 impl Run<'_> {
+    /// Writes down what was done, where something is left and the record with it: whoever comes next sees what is half done.
+    async fn write_down(&mut self, outcome: Outcome) -> Outcome {
+        if self.left.is_empty() && outcome != Outcome::Interrupted {
+            return outcome;
+        }
+        let did = Did {
+            command: "teardown",
+            what: None,
+            outcome,
+            touched: std::mem::take(&mut self.touched),
+            failed_at: self.events.failed_last(),
+        };
+        let Installation { application, namespace, .. } = &self.plan.installation;
+        match history::write_down(self.target, self.events, (namespace, application), &did).await {
+            Ok(written) => {
+                self.done.extend(written);
+                outcome
+            }
+            Err(()) => outcome.with_something_failed(),
+        }
+    }
+
     async fn stages(&mut self) -> Result<(), Stopped> {
         for stage in Stage::ALL {
             if self.cancel.is_cancelled() {
@@ -251,12 +279,14 @@ impl Run<'_> {
         match came {
             Came::Done(action, proof) => {
                 self.done.push(action);
+                self.touched.push((action, title.kind.clone()));
                 let elapsed_ms = milliseconds(started.elapsed());
                 self.events.tell(Event::Ready { part, title, action, proof, elapsed_ms });
             }
             Came::HandedOver(hand_over) => {
                 self.handed_over = true;
                 self.left.push(step.stage);
+                self.touched.push((Action::HandOver, title.kind.clone()));
                 self.events.tell(Event::HandOver { part, title, hand_over });
             }
             Came::Failed(problem) => {

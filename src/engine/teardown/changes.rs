@@ -2,7 +2,7 @@
 
 use crate::{
     blueprint::FIELD_MANAGER,
-    engine::{consistency, diff},
+    engine::{consistency, diff, history::HISTORY_MANAGER},
 };
 use serde_json::{Map, Value};
 
@@ -49,6 +49,7 @@ pub(super) fn since(live: &Value, expected: Option<&Value>) -> Option<Changes> {
 
 fn is_of_somebody(entry: &Value, manager: &str) -> bool {
     manager != FIELD_MANAGER
+        && manager != HISTORY_MANAGER
         && entry.get("subresource").and_then(Value::as_str).is_none_or(str::is_empty)
         && !CONTROLLERS.iter().any(|controller| manager.starts_with(controller))
 }

@@ -1,7 +1,7 @@
 //! Looking: what is left of an installation, and what stands around it. Writes nothing.
 
 use super::{
-    Installation, Stage, objects,
+    Installation, Stage, issuer, objects,
     objects::Object,
     registration,
     routes::{self, Roads},
@@ -47,6 +47,8 @@ pub struct Seen {
     pub(super) denied: BTreeSet<AccessQuestion>,
     /// The gateway's namespace, where it is known.
     pub(super) gateway_namespace: Option<String>,
+    /// Where cert-manager keeps the account of an issuer that we made.
+    pub(super) account_secret: Option<issuer::AccountSecret>,
     /// How an application in the bin is got back.
     pub(super) restore: Option<String>,
 }
@@ -101,6 +103,7 @@ pub async fn look(target: &Target, installation: &Installation, events: &Events)
         key_id: key_id(&objects),
         users_of_certificate: users_of_certificate(target, installation, &objects).await?,
         users_of_provider: users_of_provider(target, installation, &provider, &mesh).await?,
+        account_secret: issuer::account_secret(target, &objects).await?,
         gateway_namespace: discovered.ok().map(|facts| facts.gateway.namespace),
         installation: installation.clone(),
         objects,

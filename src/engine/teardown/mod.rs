@@ -7,6 +7,7 @@
 mod apply;
 pub(super) mod changes;
 mod find;
+mod issuer;
 mod look;
 mod objects;
 mod plan;

@@ -1,7 +1,7 @@
 //! What becomes of each part. Pure: from what was seen, and what the person wants to keep.
 
 use super::{
-    Installation, Stage, changes,
+    Installation, Stage, changes, issuer,
     look::{MeshEntry, NamespaceSeen, Seen, deletion, update_of_mesh},
     objects::{self, Object},
     registration::{self, Live},
@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     answers::{Answers, Workload},
-    azure::DNS_ZONE_CONTRIBUTOR_NAME,
-    blueprint::{Part, PartBody, PartId},
+    blueprint::PartId,
     cluster::{AccessQuestion, MissingRight, ObjectRef},
     engine::{
         diff,
@@ -155,6 +154,7 @@ pub fn plan(seen: &Seen, choices: &Choices) -> Plan {
     steps.extend(of_namespace(seen, choices));
     steps.extend(seen.unseen.iter().map(|right| may_be_left(seen, right)));
     steps.extend(there_before(seen));
+    steps.extend(seen.account_secret.as_ref().map(issuer::account));
     steps.extend(not_ours_any_more(seen));
     out_of_sight(seen, &mut steps);
     // Among equals the order in which they were found stays.
@@ -171,7 +171,7 @@ fn is_last(group: TeardownGroup) -> TeardownGroup {
 }
 
 impl Step {
-    fn kept(part: String, stage: Stage, title: Title, why: String) -> Self {
+    pub(super) fn kept(part: String, stage: Stage, title: Title, why: String) -> Self {
         Self {
             part: PartId(part),
             title,
@@ -519,7 +519,7 @@ fn there_before(seen: &Seen) -> Vec<Step> {
         let title = named(kind, name);
         Step::kept(format!("kept/{kind}/{}", title.name), stage, title, "it was there before".to_owned())
     };
-    let mut steps: Vec<Step> = seen.expected.iter().filter_map(role_on_zone).collect();
+    let mut steps: Vec<Step> = seen.expected.iter().filter_map(issuer::role_on_zone).collect();
     if let Workload::Existing { service, .. } = &answers.application.workload {
         let mut step = kept(Stage::Application, "Service", format!("{namespace}/{service}"));
         "the application was there before, and stays without its locks and routes".clone_into(&mut step.why);
@@ -535,19 +535,6 @@ fn there_before(seen: &Seen) -> Vec<Step> {
         steps.push(kept(Stage::Store, "Secret", format!("{namespace}/{}", redis.password.secret)));
     }
     steps
-}
-
-/// The role on the DNS zone of an issuer that was made: it may have been there before us, so it is left to whoever may take roles.
-fn role_on_zone(part: &Part) -> Option<Step> {
-    let PartBody::ZoneRole(role) = &part.body else { return None };
-    let (zone, who) = (&role.zone, &role.client_id);
-    let title = named("Role on DNS zone", format!("{} for {who}", zone.name));
-    let why = format!(
-        "cert-manager's identity may need it for others; nobody else? az role assignment delete --assignee {who} --role \
-         '{DNS_ZONE_CONTRIBUTOR_NAME}' --scope /subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/dnsZones/{}",
-        zone.subscription, zone.resource_group, zone.name
-    );
-    Some(Step::kept(part.id.0.clone(), Stage::Certificate, title, why))
 }
 
 fn certificate_that_was_there(seen: &Seen, answers: &Answers) -> Option<String> {

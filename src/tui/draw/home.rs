@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::installations::{Finding, Hook, Installation, Level},
-    face::{certificate_text, days_text, pods_text},
+    face::{advisories_text, certificate_text, days_text, last_run_text, pods_text},
     tui::{
         layout,
         state::{Home, Look, State},
@@ -286,6 +286,10 @@ fn facts(one: &Installation) -> Vec<(&'static str, String)> {
     let istio = if one.istio_versions.is_empty() { "?".to_owned() } else { one.istio_versions.join(" and ") };
     let address = one.address.as_deref().unwrap_or("no address known");
     facts.push(("Gateway", format!("{address}, Istio {istio}")));
+    facts.push(("Advisories", advisories_text(one)));
+    if let Some(last) = &one.last_run {
+        facts.push(("Last run", last_run_text(last)));
+    }
     facts
 }
 

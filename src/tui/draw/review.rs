@@ -245,6 +245,7 @@ fn when(wave: Wave) -> &'static str {
         Wave::Locks => "before the first pod that the locks guard.",
         Wave::Application => "behind the locks.",
         Wave::Routes => "last, once both locks are proven live.",
+        Wave::History => "when everything else is done, or has failed.",
     }
 }
 

@@ -87,16 +87,18 @@ pub struct Progress {
 impl Progress {
     pub(super) fn new<'a>(summaries: impl Iterator<Item = &'a StepSummary>) -> Self {
         let mut summaries: Vec<&StepSummary> = summaries.collect();
-        // The order of the engine: by wave, what is removed last.
-        summaries.sort_by_key(|summary| (summary.action == Action::Delete, summary.wave));
+        // The order of the engine: by wave, then what is removed, and at the very end what is written down of it all.
+        let is_written_down = |summary: &StepSummary| summary.wave == Wave::History;
+        summaries.sort_by_key(|summary| (is_written_down(summary), summary.action == Action::Delete, summary.wave));
         let is_route = |summary: &&&StepSummary| summary.wave == Wave::Routes && summary.action != Action::Delete;
         let routes = summaries.iter().filter(is_route).count();
-        let removed = summaries.iter().filter(|summary| summary.action == Action::Delete).count();
+        let is_after_routes = |summary: &&&StepSummary| summary.action == Action::Delete || is_written_down(summary);
+        let after_routes = summaries.iter().filter(is_after_routes).count();
         let mut rows: Vec<Row> =
             summaries.iter().map(|summary| waiting(&summary.part.0, summary.title.clone())).collect();
-        let before_removed = rows.len().saturating_sub(removed);
-        rows.insert(before_removed, waiting(ROUTES_PROOF, title("Route", "seen in the gateway's pods")));
-        let before_routes = before_removed.saturating_sub(routes);
+        let behind_routes = rows.len().saturating_sub(after_routes);
+        rows.insert(behind_routes, waiting(ROUTES_PROOF, title("Route", "seen in the gateway's pods")));
+        let before_routes = behind_routes.saturating_sub(routes);
         rows.insert(before_routes, waiting(LOCKS_PROOF, title("Locks", "seen in the application's pods")));
         Self { rows, ..Self::default() }
     }

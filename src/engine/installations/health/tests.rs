@@ -39,13 +39,22 @@ fn issued(days: i64) -> CertificateSeen {
     }
 }
 
+#[test]
+fn given_a_sign_in_proxy_scaled_to_more_than_the_answers_say_then_it_has_drifted() {
+    let said = ["is scaled to 5 pods, and the answers say 2", "gatewright setup"];
+    finds(|facts| facts.proxy = pods(5, 5), Level::Care, Concern::Drift, &said);
+}
+
 /// The example, as it should be.
 fn well() -> InstallationFacts {
     let example = include_str!("../../../../assets/answers/example.yaml");
+    let mut answers = file::parse(example, "the example").unwrap();
+    answers.proxy.replicas = 2;
     InstallationFacts {
+        last_run: None,
         application: "myapp".to_owned(),
         namespace: "myapp".to_owned(),
-        answers: Ok(file::parse(example, "the example").unwrap()),
+        answers: Ok(answers),
         proxy: pods(2, 2),
         session_store: Some(pods(1, 1)),
         workload: Some(pods(1, 1)),
