@@ -140,7 +140,7 @@ impl Plan {
                 Action::Update,
                 "Gets new random bytes; the former ones stay beside them until the end, to be put back.",
             ),
-            (State::Roll, _) => (Action::Update, "Gets new pods; none goes before another one is ready."),
+            (State::Roll, _) => (Action::Update, "Gets new pods, while former ones serve until these are ready."),
             (State::Try, _) => (
                 Action::Keep,
                 "Sign-in and tokens are tried from outside; what is not as it should be puts the former one back.",
