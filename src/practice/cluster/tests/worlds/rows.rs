@@ -318,7 +318,7 @@ pub(crate) fn forget(value: &mut Value) {
     }
 }
 
-/// The identity and version of an object that a sentence names; those that the tables name begin with eight ones, and stay.
+/// The identity, version and times of an object that a sentence names; those that the tables name begin with eight ones, and stay.
 fn forget_identity(text: &str) -> String {
     let identity = regex::Regex::new(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").unwrap();
     let spelled = |found: &regex::Captures<'_>| {
@@ -326,6 +326,8 @@ fn forget_identity(text: &str) -> String {
         if found.starts_with("11111111-") { found.to_owned() } else { "its uid".to_owned() }
     };
     let text = identity.replace_all(text, spelled);
+    let time = regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
+    let text = time.replace_all(&text, "a time");
     let version = regex::Regex::new(r"ResourceVersion in record \(\d+\)").unwrap();
     version.replace_all(&text, "ResourceVersion in record (its version)").into_owned()
 }
