@@ -462,6 +462,11 @@ fn service_entry(object: &Value, verdict: &mut Verdict) {
 }
 
 fn envoy_filter(object: &Value, verdict: &mut Verdict) {
+    verdict.warnings.push(
+        "EnvoyFilter exposes internal implementation details that may change at any time. Prefer other APIs if possible, and \
+         exercise extreme caution, especially around upgrades."
+            .to_owned(),
+    );
     for patch in items(object, "/spec/configPatches") {
         let operation = text(patch, "/patch/operation");
         verdict.refuse_if(text(patch, "/applyTo").is_empty(), "Envoy filter: missing applyTo");

@@ -110,6 +110,16 @@ fn given_routes_and_gateways_when_they_lack_something_then_they_are_refused() {
 }
 
 #[test]
+fn given_an_envoy_filter_when_reviewed_then_it_is_admitted_with_a_warning() {
+    let warnings = review(
+        "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: e}, spec: {configPatches: [{applyTo: \
+         HTTP_FILTER, patch: {operation: REMOVE}}]}}",
+    );
+    let warnings = warnings.unwrap();
+    assert!(warnings[0].starts_with("EnvoyFilter exposes internal implementation details"), "{warnings:?}");
+}
+
+#[test]
 fn given_certificates_when_they_cannot_be_issued_then_the_webhook_says_why() {
     let certificate = |spec: &str| {
         review(&format!("{{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {{name: c}}, spec: {spec}}}"))
