@@ -117,7 +117,7 @@ fn given_an_istiod_that_allows_several_providers_then_another_one_is_no_reason()
 
 #[test]
 fn given_no_such_service_then_it_is_named() {
-    insta::assert_snapshot!(refusal(|_, facts| facts.cluster.application.service = None), @"there is no Service `shop` in namespace `myapp`. Name one that is there, or let the application be deployed (`application.image`)");
+    insta::assert_snapshot!(refusal(|_, facts| facts.cluster.application.service = None), @"there is no Service `shop` in namespace `myapp`. Name one that is there, or let the application be deployed (`application.deploy.image`)");
 }
 
 #[test]
