@@ -81,7 +81,7 @@ fn sign_in_methods() -> impl TypedValueParser<Value = Method> {
 pub enum Ui {
     /// The best the terminal can do.
     Auto,
-    /// The full screen, for `setup`.
+    /// The full screen, for `setup`, `teardown` and home.
     Tui,
     /// Plain lines.
     Plain,

@@ -16,7 +16,7 @@ use crate::{
         self, NoPlan, Plan,
         event::{Envelope, Event, Events, Outcome, Problem},
     },
-    face::{Face as _, Plain, Style, plan_text, problem_text},
+    face::{Face, Plain, Style, plan_text, problem_text},
     tui::{Conversation, Decision, Dialogue, Ending, Item, Opening, Performed, Stage},
     wizard::{Need, Session, Side, Wizard},
 };
@@ -99,10 +99,20 @@ fn opening(global: &Global, app: Option<&str>, answers: Option<&Answers>) -> Ope
     }
 }
 
+/// How what is written into the scrollback looks.
+pub(super) fn plain_face() -> Plain<impl std::io::Write> {
+    Plain::new(anstream::stderr(), Style::Brief, columns)
+}
+
 /// Leaves what was done and how it ended in the scrollback.
 pub(super) fn end(performed: Performed<Left>) -> Exit {
+    end_in(plain_face(), performed)
+}
+
+/// The same, in the words of this face.
+pub(super) fn end_in(face: impl Face, performed: Performed<Left>) -> Exit {
     let Performed { value, was_applying, told } = performed;
-    leave_a_transcript(&told);
+    leave_a_transcript(face, &told);
     let left = value.unwrap_or_else(|| Left {
         exit: Exit::Interrupted,
         text: if was_applying {
@@ -116,8 +126,7 @@ pub(super) fn end(performed: Performed<Left>) -> Exit {
 }
 
 /// What was done stays in the scrollback, as the plain face would have told it; what it waited for meanwhile does not.
-pub(super) fn leave_a_transcript(told: &[Envelope]) {
-    let mut plain = Plain::new(anstream::stderr(), Style::Brief, columns);
+pub(super) fn leave_a_transcript(mut plain: impl Face, told: &[Envelope]) {
     for envelope in told {
         let stays = match &envelope.event {
             Event::Ready { action, .. } => *action != engine::event::Action::Keep,
@@ -302,6 +311,8 @@ impl Run<'_> {
                 | Decision::Edit(_)
                 | Decision::Save(_)
                 | Decision::SetUp(_)
+                | Decision::TearDown(_)
+                | Decision::Choose(_)
                 | Decision::Practise => {}
             }
         }
@@ -425,7 +436,7 @@ async fn called_away(dialogue: &mut Dialogue) -> Next {
     }
 }
 
-fn nothing_changed() -> Left {
+pub(super) fn nothing_changed() -> Left {
     Left { exit: Exit::Interrupted, text: NOTHING_CHANGED.to_owned() }
 }
 
@@ -490,7 +501,11 @@ async fn reviewed(global: &Global, plan: &Plan, dialogue: &mut Dialogue) -> Opti
 
 fn items(plan: &Plan) -> Vec<Item> {
     let documents = plan.steps.iter().map(|step| blueprint::document(&step.part));
-    plan.summaries().into_iter().zip(documents).map(|(summary, document)| Item { summary, document }).collect()
+    plan.summaries()
+        .into_iter()
+        .zip(documents)
+        .map(|(summary, document)| Item { summary, document, fate: None })
+        .collect()
 }
 
 fn save(plan: &Plan, folder: &str) -> Result<String, String> {

@@ -4,6 +4,7 @@ use super::{
     Exit, Global, Ui,
     connection::cluster_only,
     full_screen::{self, Left},
+    full_screen_teardown,
     interruption::{cancelled_by_signals, unless_interrupted},
     screen::{Screen, columns, result, say, unusable},
     status,
@@ -77,7 +78,7 @@ async fn full_screen(global: &Global, screen: Screen) -> Exit {
     match value {
         // What was done before that stays in the scrollback all the same.
         Some(None) => {
-            full_screen::leave_a_transcript(&told);
+            full_screen::leave_a_transcript(full_screen::plain_face(), &told);
             Exit::Done
         }
         Some(Some(left)) => full_screen::end(Performed { value: Some(left), told, was_applying }),
@@ -103,6 +104,13 @@ async fn at_home_until_left(mut global: Global, screen: Screen, mut dialogue: Di
                     return Some(left);
                 }
             }
+            Decided::TearDown(app) => {
+                let global = Global { recorded_only: true, ..global.clone() };
+                let left = Box::pin(full_screen_teardown::from_home(&global, screen, &app, &mut dialogue)).await;
+                if !dialogue.has_gone_home() {
+                    return Some(left);
+                }
+            }
             Decided::Leave => return None,
         }
     }
@@ -113,6 +121,7 @@ enum Decided {
     LookAgain,
     Practise,
     SetUp(Option<String>),
+    TearDown(String),
     Leave,
 }
 
@@ -122,6 +131,7 @@ async fn decided(dialogue: &mut Dialogue) -> Decided {
             Decision::Again => return Decided::LookAgain,
             Decision::Practise => return Decided::Practise,
             Decision::SetUp(app) => return Decided::SetUp(app),
+            Decision::TearDown(app) => return Decided::TearDown(app),
             Decision::Leave => return Decided::Leave,
             _ => {}
         }

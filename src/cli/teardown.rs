@@ -5,6 +5,7 @@ use super::{
     answers::of_a_file,
     arguments::Keep,
     connection::Connection,
+    full_screen, full_screen_teardown,
     interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
     screen::{Confirmation, Screen, asked, say},
     setup::kind,
@@ -30,6 +31,11 @@ pub(super) async fn teardown(
     keep: &[Keep],
     delete_credentials_of_others: bool,
 ) -> Exit {
+    let keep = keep.iter().copied().map(Keepable::from).collect();
+    let choices = Choices { keep, delete_credentials_of_others };
+    if full_screen::is_wanted(global) {
+        return full_screen_teardown::teardown(global, screen, app, choices).await;
+    }
     let events = screen.events(Style::Brief);
     let cancel = cancelled_by_signals();
     let looking = seen(global, screen, &events, app);
@@ -39,11 +45,7 @@ pub(super) async fn teardown(
     };
     let exit = match seen {
         None => nothing_here(screen, &events, &connection),
-        Some(seen) => {
-            let keep = keep.iter().copied().map(Keepable::from).collect();
-            let choices = Choices { keep, delete_credentials_of_others };
-            carry_out(screen, &events, &connection, &seen, choices, &cancel).await
-        }
+        Some(seen) => carry_out(screen, &events, &connection, &seen, choices, &cancel).await,
     };
     connection.close().await;
     exit

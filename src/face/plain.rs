@@ -44,6 +44,12 @@ impl<W: Write> Plain<W> {
         Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false, takes_away: false, rotation: None }
     }
 
+    /// The same, where something is taken away.
+    #[must_use]
+    pub fn taking_away(self) -> Self {
+        Self { takes_away: true, ..self }
+    }
+
     /// Repeats nothing: a waiting part is told of when it waits for something new.
     fn is_news(&mut self, part: &PartId, reason: &str) -> bool {
         if self.last_reasons.get(part).is_some_and(|last| last == reason) {

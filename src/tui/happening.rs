@@ -1,7 +1,7 @@
 //! Everything that can happen, in one enum on one channel: keys, time, signals and the engine's events have one order.
 
 use super::{
-    state::{Ending, Item, Opening},
+    state::{Ending, Item, Opening, TakingAway},
     theme::Side,
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     engine::{
         event::{Envelope, Problem},
         installations::Overview,
+        teardown::Choices,
     },
     wizard::{News, Session, Wizard},
 };
@@ -40,6 +41,8 @@ pub enum Happening {
     Learned(Session, Box<News>),
     /// There is a plan, and the person is asked to look at it.
     PlanReady(Vec<Item>),
+    /// There is a plan of what is taken away, and the person is asked to look at it, and what to keep.
+    TakingAway(Box<TakingAway>, Vec<Item>),
     /// What was shown has been confirmed and is being carried out.
     Begun,
     /// The work is over, and the person is asked what next.
@@ -114,6 +117,10 @@ pub enum Wish {
     Again,
     /// Set up an application: a new one, or the one that is named as `namespace/name`.
     SetUp(Option<String>),
+    /// Take away the installation that is named as `namespace/name`.
+    TearDown(String),
+    /// Plan what is taken away with these choices.
+    Choose(Choices),
     /// Go to the practice ground.
     Practise,
     /// Save the objects as files in this folder.

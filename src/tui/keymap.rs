@@ -24,6 +24,11 @@ pub enum Command {
     Change,
     New,
     Practise,
+    TakeAway,
+    KeepRegistration,
+    KeepNamespace,
+    KeepCertificate,
+    DeleteAllTheSame,
     Find,
     FindNext,
     Save,
@@ -174,6 +179,7 @@ static HOME: &[Row] = rows![
     [key(KeyCode::Esc)] => All, |_| named("show all"), InTheBar, if |state| home(state, |home| !home.filter.is_empty());
     [letter('r')] => Again, |_| named("look again"), InTheBar, if |state| !home(state, Home::is_looking);
     [letter('p')] => Practise, |_| named("practice ground"), InTheBar, if may_practise;
+    [letter('t')] => TakeAway, |_| named("take away"), InTheBar, if |state| home(state, |home| home.installation().is_some());
     [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
@@ -187,6 +193,7 @@ static HOME_DETAILS: &[Row] = rows![
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if |state| home(state, Home::may_scroll);
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
+    [letter('t')] => TakeAway, |_| named("take away"), InTheBar;
     [letter('d'), key(KeyCode::Esc), letter('q')] => Details, |_| named("back to the list"), InTheBar;
 ];
 
@@ -217,7 +224,11 @@ static REVIEW: &[Row] = rows![
     [key(KeyCode::Enter)] => Apply, apply_label, InTheBar, if |state| state.review.may_be_applied();
     [key(KeyCode::Up), letter('k')] => Up, |_| named("choose"), InTheBar;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("choose"), InTheBar;
-    [letter('y')] => Yaml, |_| named("YAML"), InTheBar, if |state| state.review.pane() != Pane::Yaml;
+    [letter('1')] => KeepRegistration, |_| named("keep"), InTheBar, if State::is_taking_away;
+    [letter('2')] => KeepNamespace, |_| named("keep"), InTheBar, if State::is_taking_away;
+    [letter('3')] => KeepCertificate, |_| named("keep"), InTheBar, if State::is_taking_away;
+    [letter('4')] => DeleteAllTheSame, |_| named("delete all the same"), InTheBar, if may_delete_all_the_same;
+    [letter('y')] => Yaml, |_| named("YAML"), InTheBar, if |state| state.review.has_documents() && state.review.pane() != Pane::Yaml;
     [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.pane() != Pane::Diff;
     [letter('w')] => Why, |_| named("why"), InTheBar, if |state| state.review.pane() != Pane::Why;
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
@@ -227,11 +238,11 @@ static REVIEW: &[Row] = rows![
     [key(KeyCode::Esc), letter('q')] => Leave, leave_label, InTheBar, if |state| !state.may_revise() && !state.review.is_searched();
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
-    [letter('s')] => Save, |_| named("save"), InTheBar;
+    [letter('s')] => Save, |_| named("save"), InTheBar, if |state| state.review.has_documents();
     [letter('c')] => Copy, |_| named("copy what is shown"), InTheOverlay, if State::may_copy;
     [key(KeyCode::PageUp)] => PageUp, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("scroll the text"), InTheOverlay, if |state| state.review.may_scroll();
-    [key(KeyCode::Left), letter('h')] => Left, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.may_scroll_sideways();
+    [key(KeyCode::Left), letter('h')] => Left, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.sideways > 0;
     [key(KeyCode::Right)] => Right, |_| named("scroll the text sideways"), InTheOverlay, if |state| state.review.may_scroll_sideways();
     [key(KeyCode::Home), letter('g')] => First, |_| named("first object, last object"), InTheOverlay;
     [key(KeyCode::End), letter('G')] => Last, |_| named("first object, last object"), InTheOverlay;
@@ -243,7 +254,7 @@ static APPLYING: &[Row] = rows![
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
     [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
-    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping;
+    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping && !state.is_taking_away();
     [control('c')] => Stop, stop_label, InTheBar;
 ];
 
@@ -284,7 +295,15 @@ static ANYWHERE: &[Row] = rows![
     [control('l')] => Redraw, |_| named("draw everything again"), InTheOverlay;
 ];
 
+/// Others have credentials in the registration.
+fn may_delete_all_the_same(state: &State) -> bool {
+    state.review.taking_away.as_ref().is_some_and(|about| about.others_have_credentials)
+}
+
 fn apply_label(state: &State) -> String {
+    if state.is_taking_away() {
+        return named("take it away");
+    }
     match state.review.counts.changes() {
         0 => named("see that it works"),
         1 => named("apply 1 change"),

@@ -23,8 +23,9 @@ pub fn areas(window: Rect) -> Areas {
     Areas { header, body, status, hints }
 }
 
-/// Divides the body of the review: the tree, and the text of the chosen object.
-pub fn review(body: Rect) -> [Rect; 2] {
+/// Divides the body of the review: the tree, and the text of the chosen object; `choices` lines below are left free.
+pub fn review(body: Rect, choices: u16) -> [Rect; 2] {
+    let body = Rect { height: body.height.saturating_sub(choices), ..body };
     let tree = (u32::from(body.width) * 45 / 100).clamp(38, 64);
     Layout::horizontal([Constraint::Length(u16::try_from(tree).unwrap_or(38)), Constraint::Fill(1)]).areas(body)
 }
@@ -42,8 +43,8 @@ pub fn home(body: Rect) -> [Rect; 2] {
 }
 
 /// How many rows of the review's tree are in sight.
-pub fn review_rows_in_sight(size: (u16, u16)) -> usize {
-    let [tree, _] = review(areas(Rect::new(0, 0, size.0, size.1)).body);
+pub fn review_rows_in_sight(size: (u16, u16), choices: u16) -> usize {
+    let [tree, _] = review(areas(Rect::new(0, 0, size.0, size.1)).body, choices);
     usize::from(inside(tree).height)
 }
 

@@ -8,7 +8,7 @@ use super::{
     guard::Guard,
     happening::{Conversation, Happening, Wish},
     sources::Sources,
-    state::{Ending, Item, Opening, State},
+    state::{Ending, Item, Opening, State, TakingAway},
     theme::{Abilities, Theme},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         Control,
         event::{Envelope, Listener, Problem},
         installations::Overview,
+        teardown::Choices,
     },
     wizard::{Need, News, Session},
 };
@@ -96,6 +97,10 @@ pub enum Decision {
     Again,
     /// Set up an application: a new one, or the one that is named as `namespace/name`.
     SetUp(Option<String>),
+    /// Take away the installation that is named as `namespace/name`.
+    TearDown(String),
+    /// Plan what is taken away with these choices, and show it.
+    Choose(Choices),
     /// Go to the practice ground.
     Practise,
     /// Save the objects in this folder, and ask again.
@@ -172,6 +177,11 @@ impl Dialogue {
     /// Shows a plan.
     pub fn show_plan(&self, items: Vec<Item>) {
         self.say(Happening::PlanReady(items));
+    }
+
+    /// Shows what would be taken away, and what can be kept of it.
+    pub fn show_what_goes(&self, about: TakingAway, items: Vec<Item>) {
+        self.say(Happening::TakingAway(Box::new(about), items));
     }
 
     /// Shows that the plan is being carried out.
@@ -373,6 +383,8 @@ impl Stage {
             Some(Wish::SaveAnswers(answers)) => Decision::SaveAnswers(answers),
             Some(Wish::Again) => Decision::Again,
             Some(Wish::SetUp(app)) => Decision::SetUp(app),
+            Some(Wish::TearDown(app)) => Decision::TearDown(app),
+            Some(Wish::Choose(choices)) => Decision::Choose(choices),
             Some(Wish::Practise) => Decision::Practise,
             Some(Wish::Home) => {
                 cancel.cancel();

@@ -10,3 +10,4 @@ mod pictures;
 mod sample;
 mod sizes;
 mod strange;
+mod taking_away;

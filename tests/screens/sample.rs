@@ -1,6 +1,6 @@
 //! The screens, each reached by what happens and by nothing else.
 
-use crate::{asking, home};
+use crate::{asking, home, taking_away};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
@@ -72,6 +72,16 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("review-signs", signs),
     ("review-again", again),
     ("review-copied", |size| press(review(size), "jjc")),
+    ("review-teardown", taking_away::reviewed),
+    ("review-teardown-changed", taking_away::changed),
+    ("review-teardown-kept", taking_away::kept),
+    ("review-teardown-confirming", taking_away::confirming),
+    ("review-teardown-not-confirmed", taking_away::not_confirmed),
+    ("review-teardown-blocked", taking_away::blocked),
+    ("review-teardown-nothing-left", taking_away::nothing_left),
+    ("apply-teardown", taking_away::taking_away),
+    ("end-teardown", taking_away::done),
+    ("end-teardown-left", taking_away::left),
     ("apply", applying),
     ("apply-stopping", stopping),
     ("apply-pausing", |size| press(applying(size), "p")),
@@ -116,7 +126,7 @@ pub(crate) fn happens_unseen(mut state: State, seconds: f64, happening: Happenin
     state
 }
 
-fn told(state: State, event: Event) -> State {
+pub(crate) fn told(state: State, event: Event) -> State {
     let envelope =
         Envelope { version: FORMAT_VERSION, sequence: 1, time: "2026-11-24T08:15:02Z".parse().unwrap(), event };
     happens(state, 0.4, Happening::Told(envelope))
@@ -203,6 +213,7 @@ fn item(part: &str, kind: &str, name: &str, wave: Wave, action: Action, why: &st
             problem: None,
         },
         document: format!("# {why}\n{body}"),
+        fate: None,
     }
 }
 
@@ -390,6 +401,12 @@ fn again(size: (u16, u16)) -> State {
 fn part(index: usize) -> (PartId, Title) {
     let summary = &items()[index].summary;
     (summary.part.clone(), summary.title.clone())
+}
+
+/// An object is as it should be, or gone.
+pub(crate) fn part_ready(state: State, item: &Item, elapsed_ms: u64) -> State {
+    let StepSummary { part, title, action, .. } = item.summary.clone();
+    told(state, Event::Ready { part, title, action, proof: None, elapsed_ms })
 }
 
 fn ready(state: State, index: usize, proof: Option<&str>, elapsed_ms: u64) -> State {

@@ -12,6 +12,7 @@ mod pictures;
 mod questions;
 mod rotate;
 mod same_plan;
+mod taking_away;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod window;

@@ -6,6 +6,7 @@ mod looking;
 mod overlays;
 mod progress;
 mod review;
+mod taking_away;
 mod text;
 mod try_it;
 mod yaml;
@@ -132,6 +133,7 @@ fn truth(state: &State, theme: &Theme) -> (String, Style) {
     }
     let Some(finish) = &state.progress.finish else {
         let text = match (state.phase, state.review.may_be_applied()) {
+            (Phase::Review, false) if !state.review.is_blocked() => "There is nothing left to take away.",
             (Phase::Review, false) => "Nothing has been changed. See what is marked: it stands in the way.",
             (Phase::Over, _) => "Nothing has been changed.",
             _ => "Nothing has been changed yet.",
@@ -168,9 +170,10 @@ fn changes_text(counts: &Counts) -> String {
 
 fn typing(prompt: &Prompt, state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let (label, input) = match prompt {
-        Prompt::Find(input) => (" Find: ", input),
-        Prompt::Filter(input) => (" Show those with: ", input),
-        Prompt::Folder(input) => (" Save as files in the folder: ", input),
+        Prompt::Find(input) => (" Find: ".to_owned(), input),
+        Prompt::Filter(input) => (" Show those with: ".to_owned(), input),
+        Prompt::Folder(input) => (" Save as files in the folder: ".to_owned(), input),
+        Prompt::Confirm(input) => (format!(" Type {} to take it away: ", state.opening.about), input),
     };
     // What is typed is looked for at once, and so is said what came of it.
     let found = match prompt {
@@ -185,7 +188,7 @@ fn typing(prompt: &Prompt, state: &State, theme: &Theme, frame: &mut Frame, area
     let found_area = Rect { x: area.x + area.width - found_width, width: found_width, ..area };
     frame.render_widget(Span::styled(found, theme.care), found_area);
     let area = Rect { width: area.width - found_width, ..area };
-    let label_width = u16::try_from(width(label)).unwrap_or_default();
+    let label_width = u16::try_from(width(&label)).unwrap_or_default();
     let room = area.width.saturating_sub(label_width).saturating_sub(1);
     let skipped = input.visual_scroll(usize::from(room));
     frame.render_widget(Span::styled(label, theme.accent), Rect { width: label_width.min(area.width), ..area });

@@ -33,7 +33,13 @@ pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) 
 }
 
 fn table(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let title = format!("{} {}", if state.phase == Phase::Over { "Applied" } else { "Apply" }, state.opening.about);
+    let doing = match (state.is_taking_away(), state.phase == Phase::Over) {
+        (false, false) => "Apply",
+        (false, true) => "Applied",
+        (true, false) => "Take away",
+        (true, true) => "Taken away",
+    };
+    let title = format!("{doing} {}", state.opening.about);
     let block = boxed(theme, heading(&title, theme, area));
     let inner = block.inner(area);
     frame.render_widget(block, area);
@@ -104,7 +110,7 @@ fn shown(row: &Row, state: &State, theme: &Theme) -> Shown {
     Shown { mark, mark_style, time, note, note_style }
 }
 
-fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+pub(super) fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let said = format!("{} Send this to {}:", hand_over.reason, hand_over.who);
     let room = room.saturating_sub(3);
     let mut lines: Vec<Line> =

@@ -3,13 +3,13 @@
 use super::{
     boxed, heading,
     looking::problem_lines,
-    on_border,
+    on_border, taking_away,
     text::{column, fit, width, wrap},
     yaml,
 };
 use crate::{
     blueprint::Wave,
-    engine::event::{Action, Counts},
+    engine::event::{Action, Counts, TeardownGroup},
     tui::{
         layout,
         state::{Item, Pane, Review, State, TreeRow},
@@ -25,13 +25,22 @@ use ratatui::{
 };
 
 pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let [left, right] = layout::review(area);
+    let choices = state.review.lines_of_choices();
+    let [left, right] = layout::review(area, choices);
     tree(&state.review, theme, frame, left);
     text(&state.review, theme, frame, right);
+    if let Some(about) = &state.review.taking_away {
+        let height = choices.min(area.height);
+        let below = Rect { y: area.y + area.height - height, height, ..area };
+        taking_away::choices(about, theme, frame, below);
+    }
 }
 
 fn tree(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let counted = format!("{} objects: ", review.items.len());
+    let counted = match &review.taking_away {
+        None => format!("{} objects: ", review.items.len()),
+        Some(_) => String::new(),
+    };
     let mut title = format!("{counted}{}", counts_text(&review.counts, theme));
     if width(&title) + 6 > usize::from(area.width) {
         title = counted + &counts_in_signs(&review.counts, theme);
@@ -71,7 +80,8 @@ fn tree_line(item: &Item, is_chosen: bool, theme: &Theme, room: usize) -> Line<'
     let bare = title.name.split_once('/').map_or(title.name.as_str(), |(_, name)| name);
     let name = if width(&title.name) <= name_room || title.name.contains(' ') { title.name.as_str() } else { bare };
     let marker = if is_chosen { theme.glyphs.chosen } else { " " };
-    let (sign, style) = sign(item.summary.action, theme);
+    let is_gone = item.fate.as_ref().is_some_and(|fate| fate.group == TeardownGroup::Gone);
+    let (sign, style) = if is_gone { (theme.glyphs.dot, theme.faint) } else { sign(item.summary.action, theme) };
     let kind = column(&title.kind, kind_room, theme);
     let name = column(name, name_room, theme);
     if is_chosen {
@@ -114,7 +124,7 @@ fn text(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
         return;
     };
     let title = format!("{}  {}", item.summary.title.kind, item.summary.title.name);
-    let block = boxed(theme, heading(&title, theme, area)).title_bottom(tabs(review.pane(), theme));
+    let block = boxed(theme, heading(&title, theme, area)).title_bottom(tabs(review, theme));
     let inner = block.inner(area);
     frame.render_widget(block, area);
     // A column of air on both sides.
@@ -189,9 +199,11 @@ fn no_diff(action: Action) -> &'static str {
     }
 }
 
-fn tabs(pane: Pane, theme: &Theme) -> Line<'static> {
+fn tabs(review: &Review, theme: &Theme) -> Line<'static> {
+    let pane = review.pane();
     let mut spans = Vec::new();
-    for (this, name) in [(Pane::Yaml, "y YAML"), (Pane::Diff, "d diff"), (Pane::Why, "w why")] {
+    let all = [(Pane::Yaml, "y YAML"), (Pane::Diff, "d diff"), (Pane::Why, "w why")];
+    for (this, name) in all.into_iter().filter(|(this, _)| review.has_documents() || *this != Pane::Yaml) {
         let style = if this == pane { on_border(theme.chosen) } else { theme.faint };
         spans.push(Span::styled(format!(" {name} "), style));
     }
@@ -208,6 +220,10 @@ fn why(item: &Item, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     }
     lines.extend(wrap(&summary.why, room).into_iter().map(Line::raw));
     lines.push(Line::default());
+    if let Some(fate) = &item.fate {
+        lines.extend(taking_away::fate_lines(fate, summary, theme, room));
+        return lines;
+    }
     let when = format!("{} {}", what_happens(summary.action), when(summary.wave));
     let when = if matches!(summary.action, Action::Keep | Action::HandOver | Action::Blocked) {
         what_happens(summary.action).to_owned()

@@ -68,8 +68,10 @@ impl State {
 
     /// Why what `command` does would answer something that the person has not seen yet; nothing, where it would not.
     pub fn withheld(&self, command: Command) -> Option<&'static str> {
-        let answers =
-            matches!(command, Command::Accept | Command::Apply | Command::Change | Command::New | Command::Practise);
+        let answers = matches!(
+            command,
+            Command::Accept | Command::Apply | Command::Change | Command::New | Command::Practise | Command::TakeAway
+        );
         // What moves the cursor says which answer the next key gives.
         let chooses = matches!(self.phase, Phase::Asking | Phase::Home) && command.moved(0, 1, 1).is_some();
         let is_covered = self.prompt.is_some() || self.help || self.log.is_open();

@@ -55,7 +55,13 @@ impl Happening {
     pub(super) fn is_of_a_run(&self) -> bool {
         matches!(
             self,
-            Self::Told(_) | Self::Asked(_) | Self::Learned(..) | Self::PlanReady(_) | Self::Begun | Self::Over(_)
+            Self::Told(_)
+                | Self::Asked(_)
+                | Self::Learned(..)
+                | Self::PlanReady(_)
+                | Self::TakingAway(..)
+                | Self::Begun
+                | Self::Over(_)
         )
     }
 }

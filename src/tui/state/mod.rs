@@ -10,6 +10,7 @@ mod looking;
 mod mouse;
 mod progress;
 mod review;
+mod taking_away;
 mod trial;
 
 pub use asking::{Asking, Choosing, Chosen, Field, Focus, LONGEST_ANSWER, Text, label, sentence};
@@ -19,6 +20,7 @@ pub use log::Log;
 pub use looking::{Fact, Looking};
 pub use progress::{Progress, Row, Status};
 pub use review::{Item, Pane, Review, TreeRow};
+pub use taking_away::{Fate, TakingAway};
 pub use trial::Trial;
 
 use super::{
@@ -29,6 +31,7 @@ use super::{
 use crate::engine::{
     event::{Envelope, Event, Problem, Title},
     installations::Overview,
+    teardown::Keepable,
 };
 use crossterm::event::{Event as TerminalEvent, KeyEvent};
 use std::time::Duration;
@@ -116,6 +119,8 @@ pub enum Prompt {
     Filter(Input),
     /// Where to save.
     Folder(Input),
+    /// The name of what is taken away.
+    Confirm(Input),
 }
 
 /// Everything that the screens show.
@@ -202,7 +207,7 @@ impl State {
     pub fn take_in(&mut self, happening: Happening, now: Duration) -> Option<Wish> {
         self.now = now;
         let wish = self.noting_changes(happening, Self::took_in);
-        self.review.keep_in_sight(layout::review_rows_in_sight(self.size));
+        self.review.keep_in_sight(layout::review_rows_in_sight(self.size, self.review.lines_of_choices()));
         wish
     }
 
@@ -227,8 +232,18 @@ impl State {
                 self.review = Review::new(items);
                 self.phase = Phase::Review;
             }
+            Happening::TakingAway(about, items) => {
+                self.looking.finish(self.now);
+                self.copied = None;
+                self.take_away(*about, items);
+                self.phase = Phase::Review;
+            }
             Happening::Begun => {
-                self.progress = Progress::new(self.review.summaries());
+                self.progress = if self.is_taking_away() {
+                    Progress::of_teardown(&self.review.items)
+                } else {
+                    Progress::new(self.review.summaries())
+                };
                 self.phase = Phase::Applying;
                 self.pace = Pace::GoingOn;
                 self.copied = None;
@@ -303,6 +318,7 @@ impl State {
         let label = match &self.prompt {
             Some(Prompt::Folder(_)) => "save",
             Some(Prompt::Filter(_)) => "keep",
+            Some(Prompt::Confirm(_)) => "take it away",
             _ => "find",
         };
         label.to_owned()
@@ -387,7 +403,9 @@ impl State {
             }
             return;
         }
-        let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt else {
+        let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input) | Prompt::Confirm(input)) =
+            &mut self.prompt
+        else {
             return;
         };
         for letter in text.chars().filter(|letter| !letter.is_control()) {
@@ -410,7 +428,7 @@ impl State {
                 let filter = input.value().to_owned();
                 self.at_home(|home| home.filter_by(&filter));
             }
-            Some(Prompt::Folder(_)) | None => {}
+            Some(Prompt::Folder(_) | Prompt::Confirm(_)) | None => {}
         }
     }
 
@@ -419,7 +437,10 @@ impl State {
         let Some(command) = keymap::command(self, &key) else {
             if let Some(why) = keymap::withheld(self, &key) {
                 self.drop_key(why);
-            } else if let Some(Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input)) = &mut self.prompt {
+            } else if let Some(
+                Prompt::Find(input) | Prompt::Filter(input) | Prompt::Folder(input) | Prompt::Confirm(input),
+            ) = &mut self.prompt
+            {
                 let full = input.value().chars().count() >= LONGEST_INPUT;
                 let adds = matches!(key.code, crossterm::event::KeyCode::Char(_)) && key.modifiers.is_empty();
                 if !(full && adds) {
@@ -443,7 +464,12 @@ impl State {
             Command::Quit => return Some(Wish::Leave),
             Command::Leave => return Some(self.leave()),
             Command::Copy => return self.wish_to_copy(),
-            Command::Apply => return Some(Wish::Apply),
+            Command::Apply => return self.wish_to_apply(),
+            Command::KeepRegistration => return self.toggle(Keepable::Registration),
+            Command::KeepNamespace => return self.toggle(Keepable::Namespace),
+            Command::KeepCertificate => return self.toggle(Keepable::Certificate),
+            Command::DeleteAllTheSame => return self.toggle_credentials_of_others(),
+            Command::TakeAway => return self.chosen_at_home().map(Wish::TearDown),
             Command::Change => return self.chosen_at_home().map(|name| Wish::SetUp(Some(name))),
             Command::New => return Some(Wish::SetUp(None)),
             Command::Practise => return Some(Wish::Practise),
@@ -496,6 +522,8 @@ impl State {
         let prompt = self.prompt.take();
         if matches!(prompt, Some(Prompt::Filter(_))) {
             self.at_home(Home::filter_as_before);
+        } else if matches!(prompt, Some(Prompt::Confirm(_))) {
+            self.notice = Some("Nothing was taken away.".to_owned());
         } else if prompt.is_some() {
             self.review.stop_finding();
         } else if self.help {
@@ -532,6 +560,7 @@ impl State {
                 self.notice = Some("Nothing was saved: no folder was named.".to_owned());
                 None
             }
+            Prompt::Confirm(input) => self.confirmed_by(input.value()),
             Prompt::Folder(input) => Some(Wish::Save(input.value().trim().to_owned())),
         }
     }

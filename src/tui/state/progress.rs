@@ -1,5 +1,6 @@
 //! The work, row by row. Rows never move: every part has its place from the beginning.
 
+use super::{Item, taking_away::is_behind_the_routes};
 use crate::{
     blueprint::{PartId, Wave},
     engine::event::{Action, Counts, Event, HandOver, Outcome, Problem, StepSummary, Title},
@@ -7,9 +8,10 @@ use crate::{
 };
 use std::time::Duration;
 
-/// The engine's names of its two proofs (law 1).
+/// The engine's names of its proofs (law 1).
 const LOCKS_PROOF: &str = "proof/locks";
 const ROUTES_PROOF: &str = "proof/routes";
+const NO_ROUTES_PROOF: &str = "proof/no-routes";
 
 /// How far a row has come.
 #[derive(Clone, Debug)]
@@ -100,6 +102,24 @@ impl Progress {
         rows.insert(behind_routes, waiting(ROUTES_PROOF, title("Route", "seen in the gateway's pods")));
         let before_routes = behind_routes.saturating_sub(routes);
         rows.insert(before_routes, waiting(LOCKS_PROOF, title("Locks", "seen in the application's pods")));
+        Self { rows, ..Self::default() }
+    }
+
+    /// What goes, in the order in which it goes. The routes are seen gone before anything that they led to.
+    pub(super) fn of_teardown(items: &[Item]) -> Self {
+        let mut going: Vec<(&Item, usize)> = items
+            .iter()
+            .filter_map(|item| item.fate.as_ref().filter(|fate| fate.has_work()).map(|fate| (item, fate.place)))
+            .collect();
+        going.sort_by_key(|(_, place)| *place);
+        let wave = |(item, _): &(&Item, usize)| item.summary.wave;
+        let behind = going.iter().any(|one| is_behind_the_routes(wave(one)));
+        let routes = going.iter().take_while(|one| wave(one) == Wave::Routes).count();
+        let mut rows: Vec<Row> =
+            going.iter().map(|(item, _)| waiting(&item.summary.part.0, item.summary.title.clone())).collect();
+        if behind {
+            rows.insert(routes, waiting(NO_ROUTES_PROOF, title("No route", "seen in the gateway's pods")));
+        }
         Self { rows, ..Self::default() }
     }
 

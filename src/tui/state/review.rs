@@ -1,9 +1,11 @@
 //! The plan, as the person looks at it.
 
 use crate::{
-    engine::event::{Action, Counts, StepSummary},
+    engine::event::{Action, Counts, StepSummary, TeardownGroup},
     tui::keymap::Command,
 };
+
+use super::taking_away::{self, Fate, TakingAway};
 
 /// An object of the plan, and what it would look like.
 #[derive(Clone, Debug)]
@@ -12,6 +14,8 @@ pub struct Item {
     pub summary: StepSummary,
     /// The object as a document, with its why as a comment; no secret value is in it.
     pub document: String,
+    /// What becomes of it, where an installation is taken away.
+    pub fate: Option<Fate>,
 }
 
 /// What of an object is shown.
@@ -49,6 +53,8 @@ pub struct Review {
     pub sideways: usize,
     /// What is looked for; empty when nothing is.
     pub query: String,
+    /// What the person decided, where an installation is taken away.
+    pub taking_away: Option<TakingAway>,
     first_row: usize,
     pane: Option<Pane>,
     chosen_before: usize,
@@ -57,19 +63,44 @@ pub struct Review {
 impl Review {
     pub(super) fn new(mut items: Vec<Item>) -> Self {
         let counts = Counts::of(items.iter().map(|item| item.summary.action));
-        items.sort_by_key(|item| group(&item.summary).0);
+        items.sort_by_key(|item| group(item).0);
         // What stands in the way is what has to be read.
         let chosen = items.iter().position(|item| item.summary.problem.is_some()).unwrap_or_default();
         Self { items, counts, chosen, ..Self::default() }
+    }
+
+    pub(super) fn of_teardown(about: TakingAway, items: Vec<Item>) -> Self {
+        let is_there = |item: &&Item| item.fate.as_ref().is_none_or(|fate| fate.group != TeardownGroup::Gone);
+        let counts = Counts::of(items.iter().filter(is_there).map(|item| item.summary.action));
+        Self { taking_away: Some(about), counts, ..Self::new(items) }
+    }
+
+    /// How many lines below are for what can be chosen.
+    pub fn lines_of_choices(&self) -> u16 {
+        self.taking_away.as_ref().map_or(0, TakingAway::lines)
     }
 
     pub(super) fn summaries(&self) -> impl Iterator<Item = &StepSummary> {
         self.items.iter().map(|item| &item.summary)
     }
 
-    /// Whether nothing stands in the way.
+    /// Whether the objects can be looked at as documents, and saved.
+    pub fn has_documents(&self) -> bool {
+        self.taking_away.is_none()
+    }
+
+    /// Whether there is something to do, and nothing stands in the way.
     pub fn may_be_applied(&self) -> bool {
-        self.items.iter().all(|item| item.summary.problem.is_none())
+        !self.is_blocked() && (self.taking_away.is_none() || self.has_something_to_take_away())
+    }
+
+    /// Whether something stands in the way.
+    pub fn is_blocked(&self) -> bool {
+        self.items.iter().any(|item| item.summary.problem.is_some())
+    }
+
+    fn has_something_to_take_away(&self) -> bool {
+        self.items.iter().filter_map(|item| item.fate.as_ref()).any(Fate::has_work)
     }
 
     /// The chosen object.
@@ -81,7 +112,15 @@ impl Review {
     pub fn pane(&self) -> Pane {
         let is_warned_of = self.item().is_some_and(|item| !item.summary.warnings.is_empty());
         let usual = if is_warned_of { Some(Pane::Why) } else { None };
+        let is_changed = self.item().is_some_and(|item| !item.summary.diff.is_empty());
         self.pane.or(usual).unwrap_or_else(|| match self.item().map(|item| item.summary.action) {
+            _ if self.taking_away.is_some() => {
+                if is_changed {
+                    Pane::Diff
+                } else {
+                    Pane::Why
+                }
+            }
             Some(Action::Update | Action::Replace) => Pane::Diff,
             Some(Action::Delete | Action::HandOver | Action::Blocked) => Pane::Why,
             _ => Pane::Yaml,
@@ -93,7 +132,7 @@ impl Review {
         let mut rows = Vec::new();
         let mut last = None;
         for (index, item) in self.items.iter().enumerate() {
-            let (_, name) = group(&item.summary);
+            let (_, name) = group(item);
             if last != Some(name) {
                 rows.push(TreeRow::Group(name));
                 last = Some(name);
@@ -258,7 +297,11 @@ impl Review {
     }
 }
 
-fn group(summary: &StepSummary) -> (u8, &'static str) {
+fn group(item: &Item) -> (u8, &'static str) {
+    let summary = &item.summary;
+    if let Some(fate) = &item.fate {
+        return taking_away::group(fate);
+    }
     match summary.action {
         Action::Delete => (3, "No longer wanted"),
         _ if summary.part.0.starts_with("entra/") => (0, "Entra"),

@@ -98,7 +98,7 @@ fn made(asking: &Asking, theme: &Theme, room: usize, in_full: bool) -> Vec<Line<
         if in_full && kind + 1 + width(&full) > room {
             lines.push(Line::from(vec![Span::styled(" + ", theme.good), Span::raw(made.kind)]));
             // Where both have no room in a line, they stand below each other.
-            let room = room.saturating_sub(3);
+            let room = room.saturating_sub(2);
             let parts = if width(&full) > room { vec![place, made.name] } else { vec![full] };
             let place = parts.iter().flat_map(|part| wrap(part, room));
             lines.extend(place.map(|line| Line::styled(format!("   {line}"), theme.faint)));
