@@ -1,7 +1,7 @@
 //! What was done to an installation, when, by whom and how it ended: kept beside the recorded answers, in the cluster, without
 //! secrets and bounded (docs/decisions/history.md).
 //!
-//! [`entry`] is what is kept, and how it is read and written down; [`write_down`] is for the end of a run that changed something.
+//! `entry` is what is kept, and how it is read and written down; `write_down` is for the end of a run that changed something.
 
 mod entry;
 mod note;
