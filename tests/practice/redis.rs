@@ -132,7 +132,11 @@ fn given_the_password_changes_when_set_up_again_then_the_pods_that_read_it_are_r
     let ran = set_up(&world, &answers);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let writes = world.writes_since(first);
-    assert!(!writes.is_empty() && writes.iter().all(|entry| entry.path.contains("/deployments/")), "{writes:#?}");
+    // And what was done is written down.
+    let (noted, written): (Vec<_>, Vec<_>) =
+        writes.iter().partition(|entry| entry.path.ends_with("/configmaps/gatewright-myapp"));
+    assert_eq!(noted.len(), 1, "{writes:#?}");
+    assert!(!written.is_empty() && written.iter().all(|entry| entry.path.contains("/deployments/")), "{writes:#?}");
     wait_until(|| pods_of_proxy(&world).iter().all(|pod| !before.contains(pod)));
     a_person_signs_in(&world);
 

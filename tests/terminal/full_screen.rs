@@ -71,7 +71,7 @@ fn given_the_review_when_it_is_left_then_nothing_was_changed() {
         terminal.press(key);
         assert_eq!(terminal.end_given_back(), 130, "{}", terminal.screen());
         assert!(terminal.screen().contains("Nothing has been changed."), "{}", terminal.screen());
-        expect_changes_left(&terminal, Some(35));
+        expect_changes_left(&terminal, Some(36));
     }
 }
 
