@@ -9,6 +9,8 @@ use std::fmt;
 
 /// A request, or why the library could not build it.
 type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+/// How the library builds a request that replaces an object, or a part of it.
+type Replace = fn(&Request, &str, &PostParams, Vec<u8>) -> Built;
 
 /// Names one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,22 +164,19 @@ impl Cluster {
     /// Replaces an object that is not ours, such as the mesh's ConfigMap, if it still has the `resourceVersion` that `object`
     /// carries; [`Error::Stale`] when it has not.
     pub async fn update_guarded(&self, object: &Value) -> Result<Value, Error> {
-        let name = ObjectRef::of(object)?;
-        if object.text("/metadata/resourceVersion").is_none() {
-            return Err(Error::Incomplete("metadata.resourceVersion"));
-        }
-        let resource = self.resource(&name.api_version, &name.kind).await?;
-        let (path, attempt) = place(&resource, &name, "update");
-        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let body = self.body(&attempt, object)?;
-        let request = Request::new(path).replace(&name.name, &params, body);
-        let request = self.built(&attempt, request)?;
-        self.send(attempt, request).await
+        self.replace_guarded(object, Request::replace).await
     }
 
     /// Replaces the status of an object and nothing else of it, if it still has the `resourceVersion` that `object` carries;
     /// [`Error::Stale`] when it has not.
     pub async fn update_status_guarded(&self, object: &Value) -> Result<Value, Error> {
+        self.replace_guarded(object, |request, name, params, body| {
+            request.replace_subresource("status", name, params, body)
+        })
+        .await
+    }
+
+    async fn replace_guarded(&self, object: &Value, replace: Replace) -> Result<Value, Error> {
         let name = ObjectRef::of(object)?;
         if object.text("/metadata/resourceVersion").is_none() {
             return Err(Error::Incomplete("metadata.resourceVersion"));
@@ -186,7 +185,7 @@ impl Cluster {
         let (path, attempt) = place(&resource, &name, "update");
         let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let body = self.body(&attempt, object)?;
-        let request = Request::new(path).replace_subresource("status", &name.name, &params, body);
+        let request = replace(&Request::new(path), &name.name, &params, body);
         let request = self.built(&attempt, request)?;
         self.send(attempt, request).await
     }
