@@ -5,7 +5,10 @@ use gatewright::practice::Scenario;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Much shorter than any push to a proxy takes.
@@ -185,19 +188,33 @@ fn given_setup_is_killed_after_any_request_when_it_is_run_again_then_the_world_i
     drop(undisturbed);
     println!("an undisturbed setup sends {requests} requests; it is killed after each of them");
 
-    let next = AtomicU64::new(1);
+    side_by_side(RUNS_AT_ONCE, 1..=requests, |nth| kill_and_run_again(nth, &expected));
+}
+
+/// Does `work` with each of these numbers, for so many of them at once.
+pub(crate) fn side_by_side(at_once: usize, numbers: impl Iterator<Item = u64> + Send, work: impl Fn(u64) + Sync) {
+    let numbers = Mutex::new(numbers);
+    let next = || numbers.lock().unwrap().next();
     std::thread::scope(|scope| {
-        for _ in 0..RUNS_AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::SeqCst);
-                    if nth > requests {
-                        return;
-                    }
-                    kill_and_run_again(nth, &expected);
+                while let Some(number) = next() {
+                    work(number);
                 }
             });
         }
+    });
+}
+
+/// With this in the environment, as in CI, a run is killed before and after every one of its writes; else at some of them.
+const EVERY_WRITE: &str = "GATEWRIGHT_KILL_AT_EVERY_WRITE";
+
+/// Calls `kill` with the number and the moment, before or after, of every write of a run that writes so often, for so many at once; where
+/// not all are asked for, of one in `some`. An odd number has both moments among them.
+pub(crate) fn at_every_write(at_once: usize, some: usize, writes: u64, kill: impl Fn(u64, &str) + Sync) {
+    let step = if std::env::var_os(EVERY_WRITE).is_some() { 1 } else { some };
+    side_by_side(at_once, (0..writes * 2).step_by(step), |at| {
+        kill(at / 2 + 1, if at.is_multiple_of(2) { "before" } else { "after" });
     });
 }
 

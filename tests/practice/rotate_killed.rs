@@ -1,19 +1,16 @@
 //! Law 3: a rotation killed at any of its writes is finished by the next; at no moment was there no valid credential, or an open door.
 
 use crate::{
-    killed::Watch,
+    killed::{Watch, at_every_write},
     rotate::{gets_a_token, is_whole, rotate},
     world::World,
 };
 use gatewright::practice::Scenario;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A run waits for its ground more than it works.
 const RUNS_AT_ONCE: usize = 4;
-/// With this in the environment, as in CI, a rotation is killed before and after every one of its writes; else at some of them.
-const EVERY_WRITE: &str = "GATEWRIGHT_KILL_AT_EVERY_WRITE";
-/// An odd number, so that both before and after are among them.
-const SOME: u64 = 3;
+/// Of so many moments one, where not all are asked for.
+const SOME: usize = 3;
 
 fn world(fault: &str) -> World {
     let text = format!("title: a rotation that is killed\nabout: The caller is killed at one of its writes.\n{fault}");
@@ -30,21 +27,7 @@ fn kill_at_every_write(what: &str) {
     let writes = u64::try_from(undisturbed.writes_since(before).len()).unwrap();
     assert!(writes > 2, "a rotation of the {what} writes {writes} times");
     drop(undisturbed);
-    let step = if std::env::var_os(EVERY_WRITE).is_some() { 1 } else { SOME };
-    let next = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..RUNS_AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(step, Ordering::SeqCst);
-                    if at >= writes * 2 {
-                        return;
-                    }
-                    kill(what, of_setup + at / 2 + 1, if at.is_multiple_of(2) { "before" } else { "after" });
-                }
-            });
-        }
-    });
+    at_every_write(RUNS_AT_ONCE, SOME, writes, |nth, moment| kill(what, of_setup + nth, moment));
 }
 
 fn kill(what: &str, nth: u64, moment: &str) {

@@ -2,19 +2,16 @@
 
 use crate::{
     adopt,
-    killed::Watch,
+    killed::{Watch, at_every_write},
     teardown::{Dump, is_given_back, take_away},
     world::World,
 };
 use gatewright::practice::Scenario;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A run waits for its ground more than it works.
 const RUNS_AT_ONCE: usize = 6;
-/// With this in the environment, as in CI, a teardown is killed before and after every one of its writes; else at some of them.
-const EVERY_WRITE: &str = "GATEWRIGHT_KILL_AT_EVERY_WRITE";
-/// An odd number, so that both before and after are among them.
-const SOME: u64 = 7;
+/// Of so many moments one, where not all are asked for.
+const SOME: usize = 7;
 
 /// What a teardown sends that changes something, as a fault can strike it; nothing but writes changes what the next run finds.
 fn writes_of_a_teardown(world: &World) -> u64 {
@@ -35,38 +32,23 @@ fn kill_at_every_write(
     let of_setup = u64::try_from(undisturbed.writes_since(0).len()).unwrap();
     let writes = writes_of_a_teardown(&undisturbed);
     drop(undisturbed);
-    let step = if std::env::var_os(EVERY_WRITE).is_some() { 1 } else { SOME };
-    let next = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..RUNS_AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(step, Ordering::SeqCst);
-                    if at >= writes * 2 {
-                        return;
-                    }
-                    let (nth, moment) = (at / 2 + 1, if at.is_multiple_of(2) { "before" } else { "after" });
-                    // A write is struck by its number, counted from the first of the setup.
-                    let fault = format!(
-                        "faults:\n- match: {{writes: true, nth: {}}}\n  then: {{stop: {moment}}}\n",
-                        of_setup + nth
-                    );
-                    let world = worlds(&fault);
-                    let before = Dump::of(&world);
-                    set_up(&world);
-                    let watch = Watch::over(&world);
-                    let killed = take_away(&world, &["myapp/myapp"]);
-                    let name = format!("killed {moment} write {nth} (exit {:?})", killed.code);
-                    let again = take_away(&world, &["myapp/myapp"]);
-                    assert_eq!(again.code, Some(0), "{name}, then run again:\n{}", again.stderr);
-                    assert_eq!(watch.end(), 0, "{name}: the door was open");
-                    ended(&world, &before, &name);
-                    let requests = world.ground.journal().requests();
-                    assert_eq!(take_away(&world, &["myapp"]).code, Some(0), "{name}");
-                    assert!(world.writes_since(requests).is_empty(), "{name}: {:#?}", world.writes_since(requests));
-                }
-            });
-        }
+    at_every_write(RUNS_AT_ONCE, SOME, writes, |nth, moment| {
+        // A write is struck by its number, counted from the first of the setup.
+        let fault =
+            format!("faults:\n- match: {{writes: true, nth: {}}}\n  then: {{stop: {moment}}}\n", of_setup + nth);
+        let world = worlds(&fault);
+        let before = Dump::of(&world);
+        set_up(&world);
+        let watch = Watch::over(&world);
+        let killed = take_away(&world, &["myapp/myapp"]);
+        let name = format!("killed {moment} write {nth} (exit {:?})", killed.code);
+        let again = take_away(&world, &["myapp/myapp"]);
+        assert_eq!(again.code, Some(0), "{name}, then run again:\n{}", again.stderr);
+        assert_eq!(watch.end(), 0, "{name}: the door was open");
+        ended(&world, &before, &name);
+        let requests = world.ground.journal().requests();
+        assert_eq!(take_away(&world, &["myapp"]).code, Some(0), "{name}");
+        assert!(world.writes_since(requests).is_empty(), "{name}: {:#?}", world.writes_since(requests));
     });
 }
 
