@@ -2,6 +2,7 @@
 
 use super::{
     context::{Context, custom_part},
+    identity_headers,
     istio::{Action, AuthorizationPolicySpec, Operation, Provider, Rule, To, WorkloadSelector},
     object::{MeshProvider, Part, PartBody, PartId, Wave},
     proxy, proxy_config,
@@ -111,15 +112,18 @@ fn provider(context: &Context<'_>) -> Part {
 /// What puts the hook in place.
 pub(super) fn lock_parts(context: &Context<'_>) -> Vec<Part> {
     let mut parts = vec![policy(context)];
-    parts.extend(reserved_paths(context));
+    parts.extend(reserved(context));
     parts
 }
 
-/// Refuses at the application what the proxy says yes to without asking anybody. At the gateway these paths are the proxy's.
-fn reserved_paths(context: &Context<'_>) -> Option<Part> {
+/// Refuses at the application what is reserved to sign-in: the paths to which the proxy says yes without asking anybody, and
+/// headers that nobody but it may set. At the gateway the paths are the proxy's, and there is no other road.
+fn reserved(context: &Context<'_>) -> Option<Part> {
     (!context.at_gateway()).then(|| {
         let (namespace, labels) = context.lock_place();
-        let operation = Operation { paths: reserved(), ..Operation::default() };
+        let operation = Operation { paths: reserved_paths(), ..Operation::default() };
+        let mut rules = vec![Rule { to: vec![To { operation }], ..Rule::default() }];
+        rules.extend(identity_headers::refused_in_sidecar(context));
         custom_part(
             Wave::Locks,
             (&context.versions.authorization_policy, "AuthorizationPolicy"),
@@ -128,16 +132,21 @@ fn reserved_paths(context: &Context<'_>) -> Option<Part> {
                 selector: WorkloadSelector::new(labels),
                 action: Action::Deny,
                 provider: None,
-                rules: vec![Rule { to: vec![To { operation }], ..Rule::default() }],
+                rules,
             },
-            "Keeps from the application the paths to which the sign-in proxy says yes without asking anybody; the routes \
-             send them to the proxy itself.",
+            "Keeps from the application what is sign-in's own: the paths to which the proxy says yes without asking anybody, \
+             and headers about somebody's identity that the caller made up.",
+        )
+        .because("/spec/rules/0/to/0/operation/paths/0", "the routes send these to the proxy")
+        .because(
+            "/spec/rules/1/when/0/key",
+            "set by nobody but a caller in the mesh: the gateway's route takes it away",
         )
     })
 }
 
 /// The paths that are the proxy's own on our host.
-fn reserved() -> Vec<String> {
+fn reserved_paths() -> Vec<String> {
     vec![format!("{}*", proxy_config::PREFIX), proxy_config::ROBOTS.to_owned()]
 }
 
@@ -177,7 +186,7 @@ fn policy(context: &Context<'_>) -> Part {
 /// policies (domain.md 4.2); and of that everything that is not routed to the proxy.
 pub(super) fn guarded_at_gateway(context: &Context<'_>) -> Operation {
     let host = context.host();
-    Operation { hosts: vec![host.to_owned(), format!("{host}:*")], not_paths: reserved(), ..Operation::default() }
+    Operation { hosts: vec![host.to_owned(), format!("{host}:*")], not_paths: reserved_paths(), ..Operation::default() }
 }
 
 /// The name of our entry in the mesh configuration.

@@ -6,10 +6,12 @@ use super::{
     context::{Context, custom_part},
     hook::GRANTED_HEADERS,
     istio::{
-        ConfigPatch, EnvoyFilterSelector, EnvoyFilterSpec, FilterChainMatch, HttpFilterMatch, InlineSource,
-        ListenerMatch, LuaCode, LuaConfig, LuaFilter, NetworkFilterMatch, Patch, PatchPlace,
+        Condition, ConfigPatch, EnvoyFilterSelector, EnvoyFilterSpec, FilterChainMatch, From, HttpFilterMatch,
+        InlineSource, ListenerMatch, LuaCode, LuaConfig, LuaFilter, NetworkFilterMatch, Patch, PatchPlace, Rule,
+        Source,
     },
     object::{Part, Wave},
+    proxy_config,
     token_validation::GATEWAY_TOKEN_HEADER,
 };
 use std::fmt::Write as _;
@@ -28,10 +30,57 @@ pub(super) const IDENTITY_HEADERS: [&str; 10] = [
     "x-forwarded-user",
 ];
 
+/// The identity headers in every spelling with `-` and `_`. To Envoy each is a header of its own; servers that hand headers on
+/// as variables (CGI, WSGI, PHP) take the two for the same (docs/decisions/identity-headers.md).
+fn spellings() -> impl Iterator<Item = String> {
+    IDENTITY_HEADERS.into_iter().flat_map(spellings_of)
+}
+
+/// The name first as it is, then each mixture, and last with `_` alone.
+fn spellings_of(name: &str) -> Vec<String> {
+    name.split('-').fold(Vec::new(), |begun, word| {
+        if begun.is_empty() {
+            return vec![word.to_owned()];
+        }
+        begun.iter().flat_map(|begun| ['-', '_'].map(|between| format!("{begun}{between}{word}"))).collect()
+    })
+}
+
 /// The headers that the route to the application takes away. Routing comes before the application's sidecar and after the
 /// gateway's own hook, so with the hook at the gateway those that the hook has just set must stay.
-pub(super) fn removed_by_route(context: &Context<'_>) -> Vec<&'static str> {
-    IDENTITY_HEADERS.into_iter().filter(|name| !context.at_gateway() || !GRANTED_HEADERS.contains(name)).collect()
+pub(super) fn removed_by_route(context: &Context<'_>) -> Vec<String> {
+    spellings().filter(|name| !context.at_gateway() || !is_granted(name)).collect()
+}
+
+/// Whether the sign-in proxy's yes may have set it.
+fn is_granted(name: &str) -> bool {
+    GRANTED_HEADERS.contains(&name)
+}
+
+/// The requests that the application's own sidecar refuses for what they say of themselves. Callers inside the mesh do not pass
+/// the route that takes identity headers away, and policies come after the hook: what the hook never sets is the caller's own.
+pub(super) fn refused_in_sidecar(context: &Context<'_>) -> Vec<Rule> {
+    let made_up = spellings().filter(|name| !is_granted(name));
+    let mut rules: Vec<Rule> = made_up.map(|name| Rule { when: vec![is_there(&name)], ..Rule::default() }).collect();
+    // These two the hook sets for those alone who have the claim; the other two it sets for everybody. What came by the gateway
+    // is the hook's own in any case.
+    for (name, claim) in [
+        ("x-auth-request-groups", proxy_config::GROUPS_CLAIM),
+        ("x-auth-request-preferred-username", "preferred_username"),
+    ] {
+        let source = Source { not_principals: vec![context.gateway_principal()], ..Source::default() };
+        let lacks_claim = Condition {
+            key: format!("request.auth.claims[{claim}]"),
+            values: Vec::new(),
+            not_values: vec!["*".to_owned()],
+        };
+        rules.push(Rule { from: vec![From { source }], when: vec![is_there(name), lacks_claim], ..Rule::default() });
+    }
+    rules
+}
+
+fn is_there(name: &str) -> Condition {
+    Condition { key: format!("request.headers[{name}]"), values: vec!["*".to_owned()], not_values: Vec::new() }
 }
 
 /// With the hook at the gateway, the filter that takes the headers away before the hook.

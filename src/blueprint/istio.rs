@@ -63,6 +63,8 @@ pub(super) struct Source {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) principals: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) not_principals: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) request_principals: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) not_request_principals: Vec<String>,
@@ -241,7 +243,7 @@ pub(super) struct HeaderOperations {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) set: BTreeMap<&'static str, &'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) remove: Vec<&'static str>,
+    pub(super) remove: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

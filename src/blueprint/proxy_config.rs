@@ -19,6 +19,9 @@ pub(super) const PING: &str = "/oauth2/ping";
 /// See [`PING`]; this one asks the session store too.
 pub(super) const READY: &str = "/oauth2/ready";
 
+/// The claim from which the proxy takes what it tells the application as groups.
+pub(super) const GROUPS_CLAIM: &str = "roles";
+
 /// The port the proxy listens on.
 pub(super) const PORT: u16 = 4180;
 
@@ -149,7 +152,7 @@ fn access(context: &Context<'_>) -> Vec<Setting> {
     };
     vec![
         ("oidc_email_claim", (7, 0, 0), email_claim.into()),
-        ("oidc_groups_claim", (7, 0, 0), "roles".into()),
+        ("oidc_groups_claim", (7, 0, 0), GROUPS_CLAIM.into()),
         // Every claim that a token lacks would be looked for at Microsoft Graph: `email_verified`, which Entra never sends, at
         // each sign-in, and `_claim_names` with each request of an application.
         ("skip_claims_from_profile_url", (7, 6, 0), true.into()),

@@ -3,7 +3,7 @@
 
 use crate::{
     knock::{get, own_credentials, reached_the_app, sign_in, token},
-    world::{HOST, World},
+    world::{EXAMPLE, HOST, World},
 };
 use reqwest::StatusCode;
 use std::collections::BTreeMap;
@@ -124,25 +124,121 @@ fn given_paths_that_the_proxy_answers_itself_then_none_of_them_opens_the_app() {
     }
 }
 
+/// What somebody might make up, in spellings that are one header to some servers and several to Envoy.
+pub(crate) const FORGED: [&str; 11] = [
+    "x-auth-request-groups",
+    "x-auth-request-email",
+    "x-auth-request-preferred-username",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-access-token",
+    "x_auth_request_email",
+    "X_Auth-Request_Groups",
+    "x-auth_request-preferred_username",
+    "x_forwarded_user",
+    "x-forwarded_access-token",
+];
+
+/// A token of the application's own, and everything made up besides.
+fn with_everything_forged(authorization: &str) -> Vec<(&str, &str)> {
+    let forged = FORGED.into_iter().map(|name| (name, "mallory-sent-this"));
+    [("authorization", authorization)].into_iter().chain(forged).collect()
+}
+
+fn own_authorization(world: &World) -> String {
+    let (client_id, secret) = own_credentials(world);
+    format!("Bearer {}", token(world, &client_id, &secret, &format!("api://{client_id}/.default")))
+}
+
 #[test]
-fn given_identity_headers_that_a_client_sends_then_the_app_does_not_see_them() {
+fn given_identity_headers_that_a_client_sends_then_the_app_does_not_see_them_however_they_are_spelled() {
     let world = World::healthy();
     world.set_up();
-    let (client_id, secret) = own_credentials(&world);
-    let ours = token(&world, &client_id, &secret, &format!("api://{client_id}/.default"));
-    let sent = [
-        ("authorization", format!("Bearer {ours}")),
-        ("x-auth-request-groups", "mallory-sent-this".to_owned()),
-        ("x-auth-request-email", "mallory-sent-this".to_owned()),
-        ("x-forwarded-user", "mallory-sent-this".to_owned()),
-        ("x-forwarded-email", "mallory-sent-this".to_owned()),
-        ("x-forwarded-access-token", "mallory-sent-this".to_owned()),
-    ];
-    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let response = get(&world, "/", &sent);
+    let authorization = own_authorization(&world);
+    let response = get(&world, "/", &with_everything_forged(&authorization));
     assert!(reached_the_app(&response), "{response:?}");
     let seen = world.wait_for(response.text()).unwrap();
     assert!(!seen.contains("mallory-sent-this"), "{seen}");
+}
+
+/// Applies the object as an earlier release would have.
+fn apply_as_gatewright(world: &World, mut object: serde_json::Value) {
+    for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"] {
+        object["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    let authority = reqwest::Certificate::from_pem(world.ground.authority().certificate_pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([authority]).build().unwrap();
+    let address = format!(
+        "https://127.0.0.1:{}/apis/{}/namespaces/{}/virtualservices/{}?fieldManager=gatewright",
+        world.ground.ports().kubernetes,
+        object["apiVersion"].as_str().unwrap(),
+        object["metadata"]["namespace"].as_str().unwrap(),
+        object["metadata"]["name"].as_str().unwrap(),
+    );
+    let kubeconfig = std::fs::read_to_string(world.ground.kubeconfig()).unwrap();
+    let (_, token) = kubeconfig.lines().find_map(|line| line.split_once("token: ")).unwrap();
+    let request = client.patch(address).bearer_auth(token).header("content-type", "application/apply-patch+yaml");
+    let answer = world.wait_for(request.body(object.to_string()).send()).unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{answer:?}");
+}
+
+#[test]
+fn given_an_installation_that_leaves_underscores_alone_then_plan_says_so_and_setup_mends_it() {
+    let world = World::healthy();
+    world.set_up();
+    let mut service = world.ground.cluster().list("networking.istio.io", "VirtualService", Some("myapp")).remove(0);
+    let removed = service["spec"]["http"][1]["headers"]["request"]["remove"].as_array_mut().unwrap();
+    removed.retain(|name| !name.as_str().unwrap().contains('_'));
+    assert_eq!(removed.len(), 10);
+    apply_as_gatewright(&world, service);
+    // The sidecar refuses what the route lets through, so that nothing is open until then.
+    let authorization = own_authorization(&world);
+    let response = get(&world, "/", &[("authorization", &authorization), ("x_auth_request_email", "mallory")]);
+    assert_eq!(response.status(), StatusCode::FORBIDDEN, "{response:?}");
+
+    let plan = world.run(&["plan", "--answers", EXAMPLE]);
+    assert_eq!(plan.code, Some(2), "{}{}", plan.stdout, plan.stderr);
+    let changed = plan.stderr.lines().chain(plan.stdout.lines()).find(|line| line.contains("VirtualService"));
+    assert!(changed.is_some_and(|line| line.contains("update")), "{}{}", plan.stdout, plan.stderr);
+    world.set_up();
+    assert!(reached_the_app(&get(&world, "/", &with_everything_forged(&authorization))));
+}
+
+#[test]
+fn given_a_caller_inside_the_mesh_with_a_token_then_it_gets_in_and_with_an_identity_of_its_own_making_it_does_not() {
+    let world = World::healthy();
+    world.set_up();
+    let authorization = own_authorization(&world);
+    let ask = |headers: &[(&str, &str)]| {
+        let mut request = http::Request::get("/").header("host", "myapp.myapp").header("authorization", &authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Bytes::new()).unwrap();
+        let inside = world.ground.edge();
+        world.wait_for(inside.request_inside(("shop", "basket"), "myapp.myapp.svc.cluster.local", 8000, request))
+    };
+    let plain = ask(&[]);
+    assert!(plain.headers().contains_key("x-practice-app"), "{plain:?}");
+    // The address is the hook's to tell, and it tells it of everybody: what the caller says is written over.
+    let overwritten = ask(&[("x-auth-request-email", "mallory"), ("x-auth-request-user", "mallory")]);
+    let seen = String::from_utf8(overwritten.body().to_vec()).unwrap();
+    assert!(overwritten.headers().contains_key("x-practice-app") && !seen.contains("mallory"), "{seen}");
+    // An application has a role, which is what the hook tells as its groups, and no name.
+    let overwritten = ask(&[("x-auth-request-groups", "mallory")]);
+    let seen = String::from_utf8(overwritten.body().to_vec()).unwrap();
+    assert!(overwritten.headers().contains_key("x-practice-app") && !seen.contains("mallory"), "{seen}");
+    for name in FORGED.into_iter().filter(|name| !["x-auth-request-email", "x-auth-request-groups"].contains(name)) {
+        let answer = ask(&[(name, "mallory")]);
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{name}: {answer:?}");
+    }
+
+    // The guard is one: without it they reach the application.
+    delete(&world, "AuthorizationPolicy", "myapp-reserved");
+    for name in ["x-auth-request-preferred-username", "x_auth_request_email", "x-forwarded-user"] {
+        let answer = ask(&[(name, "mallory")]);
+        assert!(String::from_utf8_lossy(answer.body()).contains("mallory"), "{name}: {answer:?}");
+    }
 }
 
 #[test]

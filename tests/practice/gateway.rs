@@ -144,13 +144,16 @@ fn given_a_client_credentials_token_then_it_passes_the_gateway_and_one_for_anoth
 }
 
 /// What a client might make up.
-const FORGED: [(&str, &str); 6] = [
+const FORGED: [(&str, &str); 9] = [
     ("x-auth-request-groups", "mallory-sent-this"),
     ("x-auth-request-email", "mallory-sent-this"),
     ("x-auth-request-preferred-username", "mallory-sent-this"),
     ("x-forwarded-user", "mallory-sent-this"),
     ("x-forwarded-email", "mallory-sent-this"),
     ("x-forwarded-access-token", "mallory-sent-this"),
+    ("x_auth_request_email", "mallory-sent-this"),
+    ("x-auth_request-groups", "mallory-sent-this"),
+    ("x_forwarded_user", "mallory-sent-this"),
 ];
 
 #[test]

@@ -28,8 +28,8 @@ const ADDRESSES: [&str; 17] = [
     "/robots.txt%2F..%2F",
 ];
 
-/// Headers that say who somebody is, or where a request was meant to go.
-const CLAIMS: [&str; 8] = [
+/// Headers that say who somebody is. Some servers take `_` for `-`; to Envoy they are others.
+const CLAIMS: [&str; 18] = [
     "x-auth-request-email",
     "x-auth-request-groups",
     "x-auth-request-preferred-username",
@@ -38,6 +38,16 @@ const CLAIMS: [&str; 8] = [
     "x-forwarded-groups",
     "x-forwarded-user",
     "x-forwarded-access-token",
+    "x_auth_request_email",
+    "x_auth_request_groups",
+    "x_auth_request_preferred_username",
+    "x_auth_request_user",
+    "x_forwarded_email",
+    "x_forwarded_access_token",
+    "x-auth-request_email",
+    "x_auth-request-groups",
+    "X-Auth_Request-Preferred_Username",
+    "x-forwarded_user",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
