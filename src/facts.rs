@@ -35,6 +35,17 @@ pub struct ClusterFacts {
     pub redis: Option<RedisFacts>,
 }
 
+impl ClusterFacts {
+    /// Whether a container can be told to wait before it ends without a program of its own: the `sleep` handler is there by default
+    /// since Kubernetes 1.30 (KEP-3960). Not where the version cannot be read.
+    pub fn containers_can_sleep(&self) -> bool {
+        let numbers = self.kubernetes_version.trim_start_matches('v').split(|letter: char| !letter.is_ascii_digit());
+        let mut numbers = numbers.map(|number| number.parse::<u16>().ok());
+        let version = (numbers.next().flatten(), numbers.next().flatten());
+        version >= (Some(1), Some(30))
+    }
+}
+
 /// The API versions served, best first, by group and kind; the core group is the empty text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServedApis(pub BTreeMap<String, BTreeMap<String, Vec<String>>>);

@@ -8,8 +8,8 @@ use super::{
 use crate::secret::Fingerprint;
 use k8s_openapi::{
     api::core::v1::{
-        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, PodSpec, Probe, Secret, Volume,
-        VolumeMount,
+        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, Lifecycle, LifecycleHandler,
+        PodSpec, Probe, Secret, SleepAction, Volume, VolumeMount,
     },
     apimachinery::pkg::util::intstr::IntOrString,
 };
@@ -30,6 +30,10 @@ pub const COOKIE_SECRET_KEY: &str = "cookie-secret";
 pub const CREDENTIALS_CHECKSUM: &str = "gatewright.dev/checksum-credentials";
 /// On the proxy's pods: a fingerprint of the session store's password.
 pub const SESSIONS_CHECKSUM: &str = "gatewright.dev/checksum-sessions";
+
+/// How long a pod of the proxy goes on serving once it is to end, in seconds. Envoys ask it until they have heard that it goes; istiod
+/// tells them after 100 ms as a rule, and after ten seconds where much changes at once (its `PILOT_DEBOUNCE_MAX`).
+const SECONDS_BEFORE_THE_END: i64 = 10;
 
 const CONFIG_FOLDER: &str = "/etc/oauth2-proxy";
 
@@ -117,6 +121,10 @@ fn deployment(context: &Context<'_>) -> Part {
         "its first connection, to Entra, needs the sidecar",
     )
     .because("/spec/template/spec/automountServiceAccountToken", "it never speaks to Kubernetes")
+    .because(
+        "/spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds",
+        "Envoys ask a pod that ends until they hear of its end",
+    )
 }
 
 fn container(context: &Context<'_>) -> Container {
@@ -139,6 +147,14 @@ fn container(context: &Context<'_>) -> Container {
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
+        // On its own it stops listening at once, while Envoys still ask it: requests would fail at every change of its pods.
+        lifecycle: context.facts.cluster.containers_can_sleep().then(|| Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction { seconds: SECONDS_BEFORE_THE_END }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
         liveness_probe: Some(probe(proxy_config::PING, 10, 3)),
         readiness_probe: Some(probe(proxy_config::READY, 5, 3)),
         // Reading Entra's metadata and reaching the store at the start can take a while on a fresh node.

@@ -36,6 +36,23 @@ fn trap_the_sidecar_may_start_later_than_the_proxy_whose_first_request_is_fatal(
 }
 
 #[test]
+fn trap_a_pod_that_ends_stops_listening_before_envoys_stop_asking_it() {
+    let before_the_end = |version: &str| {
+        let mut facts = world::facts(28);
+        facts.cluster.kubernetes_version = version.to_owned();
+        let parts = Parts::of(&world::answers(), &facts, &world::registered());
+        let container = &parts.one("Deployment", "myapp-oauth2-proxy")["spec"]["template"]["spec"]["containers"][0];
+        container["lifecycle"]["preStop"].clone()
+    };
+    for knows_it in ["v1.30.0", "v1.33.5-gke.1200", "v1.31+", "v2.0.0"] {
+        assert_eq!(before_the_end(knows_it), json!({"sleep": {"seconds": 10}}), "{knows_it}");
+    }
+    for does_not in ["v1.29.14-eks-1", "v1.9.1", "unknown"] {
+        assert_eq!(before_the_end(does_not), Value::Null, "{does_not}");
+    }
+}
+
+#[test]
 fn trap_go_knows_no_days_and_a_refresh_needs_a_refresh_token() {
     let parts = with_answers(|answers| {
         answers.proxy.session_lifetime = Lifetime::days(2);

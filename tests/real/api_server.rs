@@ -156,18 +156,7 @@ impl ApiServer {
 
     /// Makes objects as somebody else than Gatewright, with the status they have.
     pub(crate) async fn make(&self, objects: &[Value]) {
-        let client = self.client().await;
-        for object in objects {
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            let (kind, params) = (&object["kind"], PatchParams::apply("helm").force());
-            let api = api_of(&client, object).await;
-            let made = api.patch(name, &params, &Patch::Apply(object)).await;
-            made.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
-            if object.get("status").is_some() {
-                let made = api.patch_status(name, &params, &Patch::Apply(object)).await;
-                made.unwrap_or_else(|error| panic!("the status of {kind} {name}: {error}"));
-            }
-        }
+        make(&self.client().await, objects).await;
     }
 
     /// Takes an object away, as somebody else than Gatewright.
@@ -175,6 +164,21 @@ impl ApiServer {
         let api = api_of(&self.client().await, object).await;
         let name = object["metadata"]["name"].as_str().unwrap();
         api.delete(name, &kube::api::DeleteParams::background()).await.unwrap();
+    }
+}
+
+/// The same for whoever has but a client.
+pub(crate) async fn make(client: &kube::Client, objects: &[Value]) {
+    for object in objects {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let (kind, params) = (&object["kind"], PatchParams::apply("helm").force());
+        let api = api_of(client, object).await;
+        let made = api.patch(name, &params, &Patch::Apply(object)).await;
+        made.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        if object.get("status").is_some() {
+            let made = api.patch_status(name, &params, &Patch::Apply(object)).await;
+            made.unwrap_or_else(|error| panic!("the status of {kind} {name}: {error}"));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::parts::{Program, missing_kept};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, mpsc};
@@ -59,16 +60,47 @@ impl Running {
         environment: &[(&str, &str)],
     ) -> Self {
         program.is_used();
-        let name = program.name().to_owned();
+        let command: Vec<String> =
+            std::iter::once(program.path().display().to_string()).chain(arguments.iter().cloned()).collect();
+        let mut environment: BTreeMap<String, String> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        environment.insert("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
+        Self::command(program.name(), folder, &command, &environment)
+    }
+
+    /// Runs a command in that environment and nothing else, in `folder`, where its log gets this name.
+    pub(crate) fn command(
+        name: &str,
+        folder: &Path,
+        command: &[String],
+        environment: &BTreeMap<String, String>,
+    ) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let file = std::fs::File::create(&log).unwrap();
-        let mut command = Command::new("setpriv");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        // Whoever it becomes may open `/dev/stdout`.
+        file.set_permissions(std::fs::Permissions::from_mode(0o666)).unwrap();
+        let mut starter = Command::new("setpriv");
         // When this process is killed, nobody is left to kill what it started.
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program.path()).args(arguments);
-        command.current_dir(folder).env_clear().env("HOME", folder).envs(environment.iter().copied());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
-        Self { name, child: spawn(command), log }
+        starter.args(["--pdeathsig", "KILL", "--"]).args(command);
+        starter.current_dir(folder).env_clear().env("HOME", folder).envs(environment);
+        starter.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        Self { name: name.to_owned(), child: spawn(starter), log }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn end(&self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        let _asked_or_gone = rustix::process::kill_process(process, rustix::process::Signal::TERM);
     }
 
     /// Demands that it has not ended.

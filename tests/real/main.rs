@@ -6,6 +6,7 @@
 mod api_server;
 mod azure_cli;
 mod both_worlds;
+mod cluster;
 mod export;
 mod kept;
 mod kubectl;
@@ -14,3 +15,4 @@ mod parts;
 mod road;
 mod served;
 mod table;
+mod visitors;

@@ -13,6 +13,9 @@ use tokio::process::Command;
 /// Longer than any of these commands may take on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Longer than a setup or a rotation takes where pods are processes.
+const LONG_DEADLINE: Duration = Duration::from_secs(300);
+
 /// A missing part is a failure where this is `all`, and one that is to be on PATH where it is `1`; else it is named and its
 /// tests are passed over.
 const REQUIRED: &str = "GATEWRIGHT_REQUIRE_REAL_PARTS";
@@ -79,7 +82,7 @@ impl Program {
 }
 
 /// Tells something of the running test, whether it fails or not: tests' own output is shown for failures alone.
-fn say(words: &str) {
+pub(crate) fn say(words: &str) {
     use std::io::Write as _;
     let thread = std::thread::current();
     // In one piece, for tests run side by side.
@@ -144,6 +147,15 @@ pub(crate) fn missing_kept(part: &str) {
     say(&format!("passed over, because {part} has not been got; `tests/real/parts/get {part}` gets it"));
 }
 
+/// Tells that this machine, or who runs the tests on it, cannot do what the test needs; a failure where `all` parts are required.
+pub(crate) fn cannot(what: &str) {
+    assert!(
+        std::env::var(REQUIRED).as_deref() != Ok("all"),
+        "{REQUIRED}=all demands it, and this machine cannot {what}"
+    );
+    say(&format!("passed over, because this machine cannot {what}"));
+}
+
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
@@ -173,6 +185,7 @@ pub(crate) async fn ground_with(timings: Timings) -> Ground {
 /// The binary under test pointed at one ground, in a folder of its own.
 pub(crate) struct Gatewright<'a> {
     ground: &'a Ground,
+    kubeconfig: Option<PathBuf>,
     home: tempfile::TempDir,
 }
 
@@ -181,20 +194,31 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/examp
 
 impl<'a> Gatewright<'a> {
     pub(crate) fn new(ground: &'a Ground) -> Self {
-        Self { ground, home: tempfile::tempdir().unwrap() }
+        Self { ground, kubeconfig: None, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same with another cluster than the ground's.
+    pub(crate) fn on(self, kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig: Some(kubeconfig), ..self }
     }
 
     /// Runs `gatewright ARGUMENTS` on the example's answers.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
-        let arguments = [arguments, &["--answers", EXAMPLE]].concat();
-        run(Path::new(env!("CARGO_BIN_EXE_gatewright")), self.home.path(), self.ground, &arguments, "").await
+        self.run_plain(&[arguments, &["--answers", EXAMPLE]].concat()).await
+    }
+
+    /// Runs `gatewright ARGUMENTS`.
+    pub(crate) async fn run_plain(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
+        command.args(arguments);
+        surround(&mut command, self.home.path(), self.ground);
+        command.envs(self.kubeconfig.iter().map(|path| ("KUBECONFIG", path)));
+        finish(command, "", if self.kubeconfig.is_some() { LONG_DEADLINE } else { DEADLINE }).await
     }
 
     /// Sets up what these answers say, and demands that it ends well.
     pub(crate) async fn set_up_with(&self, answers: &Path) {
-        let arguments = ["setup", "--yes", "--answers", answers.to_str().unwrap()];
-        let program = Path::new(env!("CARGO_BIN_EXE_gatewright"));
-        let said = run(program, self.home.path(), self.ground, &arguments, "").await;
+        let said = self.run_plain(&["setup", "--yes", "--answers", answers.to_str().unwrap()]).await;
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     }
 
@@ -304,13 +328,18 @@ impl<'a> AzureCli<'a> {
 /// Runs a program in an environment that holds the ground and nothing else of this machine but PATH.
 async fn run(program: &Path, home: &Path, ground: &Ground, arguments: &[&str], input: &str) -> Said {
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(home)
-        .env_clear()
-        .env("HOME", home)
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.args(arguments);
+    surround(&mut command, home, ground);
+    finish(command, input, DEADLINE).await
+}
+
+fn surround(command: &mut Command, home: &Path, ground: &Ground) {
+    command.current_dir(home).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.envs(ground.environment());
+}
+
+async fn finish(mut command: Command, input: &str, deadline: Duration) -> Said {
+    let story = format!("{:?}", command.as_std());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -320,8 +349,8 @@ async fn run(program: &Path, home: &Path, ground: &Ground, arguments: &[&str], i
         drop(stdin);
     };
     let both = async { tokio::join!(feed, child.wait_with_output()).1 };
-    let output = tokio::time::timeout(DEADLINE, both).await;
-    let output: Output = output.unwrap_or_else(|_| panic!("{arguments:?} did not end")).unwrap();
+    let output = tokio::time::timeout(deadline, both).await;
+    let output: Output = output.unwrap_or_else(|_| panic!("{story} did not end")).unwrap();
     Said {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -41,7 +41,7 @@ mod webhooks;
 mod write;
 
 pub use http::refuse_anonymous;
-pub use portforward::{ForwardHandler, PortForward};
+pub use portforward::{ForwardHandler, PortForward, forward_ports};
 pub use review::Denied;
 pub use status::{About, ApiError, Cause};
 

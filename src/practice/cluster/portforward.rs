@@ -77,7 +77,7 @@ pub(super) async fn serve(
             .into_iter()
             .map(|port| (port, handler.as_ref().and_then(|handler| (handler.0)(&namespace, &pod, port))))
             .collect();
-        forward(socket, streams).await;
+        forward_ports(socket, streams).await;
     }))
 }
 
@@ -93,7 +93,7 @@ fn ports(parts: &Parts) -> Result<Vec<u16>, ApiError> {
 
 /// Carries bytes between the websocket's channels and the streams: port number N of the request has channel 2N for data and
 /// 2N+1 for errors, and each begins with the port's number.
-async fn forward(socket: WebSocket, streams: Vec<(u16, Option<DuplexStream>)>) {
+pub async fn forward_ports(socket: WebSocket, streams: Vec<(u16, Option<DuplexStream>)>) {
     let (mut to_client, mut from_client) = socket.split();
     let (outgoing, mut messages) = mpsc::channel::<Message>(16 + 3 * streams.len());
     let mut writers: Vec<Option<WriteHalf<DuplexStream>>> = Vec::new();

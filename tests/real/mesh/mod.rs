@@ -22,19 +22,29 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) const ISTIO_NAMESPACE: &str = "istio-system";
 
 /// An istiod that reads the API server. It goes before the folder it runs in.
-struct ControlPlane {
+pub(crate) struct ControlPlane {
     istiod: Running,
     discovery: String,
-    root_certificate: String,
+    /// Where proxies ask it, and where the API server has it look at what is made.
+    pub(crate) ports: ControlPlanePorts,
+    pub(crate) root_certificate: String,
     folder: tempfile::TempDir,
+}
+
+/// Where a control plane listens on loopback.
+#[derive(Clone, Copy)]
+pub(crate) struct ControlPlanePorts {
+    pub(crate) discovery: u16,
+    pub(crate) webhooks: u16,
 }
 
 impl ControlPlane {
     /// Starts one, if its part is there.
-    async fn start(server: &ApiServer, trusted: Option<&Path>) -> Option<Self> {
+    pub(crate) async fn start(server: &ApiServer, trusted: Option<&Path>) -> Option<Self> {
         let istiod = kept("istiod-newest")?;
         let folder = tempfile::tempdir().unwrap();
         let ports: [u16; 5] = free_ports();
+        let places = ControlPlanePorts { discovery: ports[3], webhooks: ports[1] };
         let [http, https, plain, secure, monitoring] = ports.map(|port| format!("127.0.0.1:{port}"));
         let kubeconfig = server.kubeconfig().display().to_string();
         let options = [
@@ -71,8 +81,8 @@ impl ControlPlane {
         let waiting = await_condition(config_maps, "istio-ca-root-cert", there);
         let published = tokio::time::timeout(DEADLINE, waiting).await.unwrap().unwrap().unwrap();
         let root_certificate = published.data.unwrap()["root-cert.pem"].clone();
-        let port = ports[3];
-        Some(Self { istiod, discovery: format!("localhost:{port}"), root_certificate, folder })
+        let discovery = format!("localhost:{}", places.discovery);
+        Some(Self { istiod, discovery, ports: places, root_certificate, folder })
     }
 
     /// Starts the Envoy of a pod, with Istio's agent beside it as in every pod.

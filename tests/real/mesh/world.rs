@@ -198,7 +198,7 @@ fn fitting(mut object: Value, ports: [u16; 3]) -> Value {
 }
 
 /// What the gateway's chart gives it: without it, istiod hands it no certificate.
-fn role_of_the_gateway() -> Value {
+pub(crate) fn role_of_the_gateway() -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
@@ -207,7 +207,7 @@ fn role_of_the_gateway() -> Value {
     })
 }
 
-fn binding_of_the_gateway() -> Value {
+pub(crate) fn binding_of_the_gateway() -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",

@@ -1,7 +1,8 @@
 //! Who may not come in, does not. That each question could find the application open is shown at the end, with both locks gone.
 
+use super::Road;
 use super::journeys::sign_in;
-use super::{HOST, Road};
+use crate::visitors::HOST;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;

@@ -1,29 +1,14 @@
 //! Who may come in, comes in.
 
-use super::client::Answer;
-use super::{HOST, Road};
+use super::Road;
+use crate::visitors::{self, HOST};
 use http::StatusCode;
 use std::collections::BTreeMap;
 use url::Url;
 
 /// Signs this person in on the way to `path`, and tells the cookies of the session.
 pub(super) async fn sign_in(road: &Road, person: &str, path: &str) -> String {
-    let first = road.get(path, &[("accept", "text/html")]).await;
-    assert_eq!(first.status, StatusCode::FOUND, "{first:#?}");
-    let mut authorize = Url::parse(first.location()).unwrap();
-    authorize.query_pairs_mut().append_pair("login_hint", person);
-    let signed_in = road.browser().get(authorize).send().await.unwrap();
-    let callback = signed_in.headers()["location"].to_str().unwrap().to_owned();
-    assert!(callback.starts_with(&format!("https://{HOST}/oauth2/callback?")), "{callback}");
-    let done = road.client.ask(HOST, &callback, &[("cookie", &first.cookies())]).await;
-    assert_eq!(done.status, StatusCode::FOUND, "{done:#?}\n{}", road.words_of_the_proxy());
-    assert!(done.location().ends_with(path), "{}", done.location());
-    done.cookies()
-}
-
-fn told(answer: &Answer, header: &str) -> Option<String> {
-    let prefix = format!("{header}: ");
-    answer.body.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
+    visitors::sign_in(&road.client, &road.ground, person, path).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +27,7 @@ async fn given_the_whole_road_when_people_and_programs_come_then_each_gets_where
     let inside = road.get("/reports", &[("cookie", &session)]).await;
     assert!(inside.is_from_the_application(), "{inside:#?}");
     assert!(inside.body.starts_with("/reports\n"), "{inside:#?}");
-    assert_eq!(told(&inside, "x-auth-request-email").as_deref(), Some("alice@example.com"), "{inside:#?}");
+    assert_eq!(inside.told("x-auth-request-email").as_deref(), Some("alice@example.com"), "{inside:#?}");
 
     let program = road.with_token(&road.own_token().await).await;
     assert!(program.is_from_the_application(), "{program:#?}\n{}", road.words_of_the_proxy());

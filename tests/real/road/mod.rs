@@ -2,24 +2,20 @@
 //! a real Envoy, with the real sign-in proxy and a real session store, started as their objects say. Entra is the practice tenant.
 
 mod attacks;
-mod client;
 mod journeys;
 mod parts;
+
+pub(crate) use parts::serve_application;
 
 use crate::kept::Running;
 use crate::mesh::Proxy;
 use crate::mesh::world::{Cluster, World};
 use crate::parts::{Gatewright, ground};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use client::{Answer, Client};
+use crate::visitors::{self, Answer, Client, HOST};
 use gatewright::cluster::LiveConfiguration;
 use gatewright::practice::Ground;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-
-/// The example's host.
-const HOST: &str = "myapp.cluster.example.com";
 
 /// What setup makes in a cluster, but for the certificate and for the mutual TLS towards an application with a sidecar: a sidecar
 /// can't be here.
@@ -95,7 +91,7 @@ impl Road {
 
     /// Asks for a path as an ordinary client does.
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.client.ask(HOST, &format!("https://{HOST}{path}"), headers).await
+        self.client.get(path, headers).await
     }
 
     /// Asks as a program with that token.
@@ -105,24 +101,13 @@ impl Road {
 
     /// A token that the tenant gives to that client, for that scope.
     async fn token(&self, client_id: &str, secret: &str, scope: &str) -> String {
-        let url = format!("{}/{}/oauth2/v2.0/token", self.ground.cloud().sign_in, self.ground.caller().tenant_id);
-        let form = [
-            ("client_id", client_id),
-            ("client_secret", secret),
-            ("grant_type", "client_credentials"),
-            ("scope", scope),
-        ];
-        let answer = self.browser().post(url).form(&form).send().await.unwrap().json::<Value>().await.unwrap();
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        visitors::token(&self.ground, client_id, secret, scope).await
     }
 
     /// The application's own client id and secret, as the sign-in proxy has them.
     fn own_credentials(&self) -> (String, String) {
-        let settings =
-            self.world.object("ConfigMap", "myapp-oauth2-proxy")["data"]["oauth2-proxy.cfg"].as_str().unwrap();
-        let line = settings.lines().find_map(|line| line.strip_prefix("client_id = ")).unwrap();
-        let secret = self.world.object("Secret", "myapp-oauth2-proxy")["data"]["client-secret"].as_str().unwrap();
-        (line.trim_matches('"').to_owned(), String::from_utf8(STANDARD.decode(secret).unwrap()).unwrap())
+        let object = |kind| self.world.object(kind, "myapp-oauth2-proxy");
+        visitors::credentials(object("ConfigMap"), object("Secret"))
     }
 
     /// A token of the application for itself.
@@ -134,13 +119,6 @@ impl Road {
     /// The end of what the sign-in proxy wrote down.
     fn words_of_the_proxy(&self) -> String {
         self.sign_in_proxy.as_ref().map(Running::last_words).unwrap_or_default()
-    }
-
-    /// What a person signs in with at the tenant: it trusts the ground, and follows no redirect.
-    fn browser(&self) -> reqwest::Client {
-        let authority = reqwest::Certificate::from_pem(self.ground.authority().certificate_pem().as_bytes()).unwrap();
-        let policy = reqwest::redirect::Policy::none();
-        reqwest::Client::builder().tls_certs_only([authority]).redirect(policy).no_proxy().build().unwrap()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The programs on the road, started as the objects that setup made say. Only addresses differ: this is no cluster.
 
-use super::client::FROM_THE_APPLICATION;
 use crate::kept::{Running, free_ports, kept};
 use crate::mesh::answers;
 use crate::parts::Program;
+use crate::visitors::FROM_THE_APPLICATION;
 use axum::http::{HeaderMap, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,14 +73,19 @@ impl Programs {
 
 /// An application that tells what it was asked, and where it listens.
 pub(super) async fn application() -> (tokio_util::task::AbortOnDropHandle<()>, u16) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (serve_application(listener), port)
+}
+
+/// The same, wherever that is.
+pub(crate) fn serve_application(listener: tokio::net::TcpListener) -> tokio_util::task::AbortOnDropHandle<()> {
     async fn tell(address: Uri, headers: HeaderMap) -> ([(&'static str, &'static str); 1], String) {
         let headers = headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or_default()));
         ([(FROM_THE_APPLICATION, "yes")], format!("{}\n{}", address.path(), headers.collect::<String>()))
     }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let serving = async { axum::serve(listener, axum::Router::new().fallback(tell)).await.unwrap() };
-    (tokio_util::task::AbortOnDropHandle::new(tokio::spawn(serving)), port)
+    tokio_util::task::AbortOnDropHandle::new(tokio::spawn(serving))
 }
 
 fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {

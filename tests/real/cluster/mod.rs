@@ -1,0 +1,302 @@
+//! A whole cluster on one machine: a real API server with real controllers, a real istiod that injects real sidecars, and pods
+//! that are real processes in networks of their own. What is not real is the node: a scheduler, a kubelet and a DNS for tests.
+
+mod container;
+mod images;
+mod injection;
+mod load;
+mod network;
+mod node;
+mod pod;
+mod rotation;
+mod setup;
+mod volumes;
+mod watch;
+
+use crate::api_server::ApiServer;
+use crate::kept::{Running, free_ports, kept};
+use crate::mesh::world::{binding_of_the_gateway, role_of_the_gateway};
+use crate::mesh::{ControlPlane, ISTIO_NAMESPACE};
+use crate::parts::{Gatewright, cannot, ground};
+use crate::visitors::{self, Client};
+use gatewright::practice::{Ground, world};
+use images::Images;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams};
+use node::{Kubelet, NODE, NODE_ADDRESS};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::task::AbortOnDropHandle;
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// The example's sign-in proxy.
+const PROXY: &str = "myapp-oauth2-proxy";
+
+/// Kinds of which a setup makes objects.
+const KINDS: [(&str, &str, &str); 12] = [
+    ("", "v1", "ConfigMap"),
+    ("", "v1", "Secret"),
+    ("", "v1", "Service"),
+    ("", "v1", "ServiceAccount"),
+    ("apps", "v1", "Deployment"),
+    ("cert-manager.io", "v1", "Certificate"),
+    ("networking.istio.io", "v1", "DestinationRule"),
+    ("networking.istio.io", "v1", "Gateway"),
+    ("networking.istio.io", "v1", "VirtualService"),
+    ("security.istio.io", "v1", "AuthorizationPolicy"),
+    ("security.istio.io", "v1", "PeerAuthentication"),
+    ("security.istio.io", "v1", "RequestAuthentication"),
+];
+
+/// A cluster with Istio and an ingress gateway, beside a practice tenant.
+pub(crate) struct Whole {
+    pub(crate) ground: Ground,
+    pub(crate) client: Client,
+    /// Where the gateway is reached on this machine's loopback.
+    pub(crate) gateway_port: u16,
+    _way_in: AbortOnDropHandle<()>,
+    kubelet: Kubelet,
+    _control_plane: ControlPlane,
+    _controllers: Running,
+    pub(crate) server: ApiServer,
+    _folder: tempfile::TempDir,
+}
+
+impl Whole {
+    /// Brings one up, if its parts are there.
+    pub(crate) async fn open() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = folder.path().join("authority.pem");
+        let images = Images::find(&authority)?;
+        let controllers = kept("kube-controller-manager")?;
+        // What the network of pods is made with, by us and by Istio.
+        for tool in ["ip", "iptables"] {
+            kept(tool)?.is_used();
+        }
+        let ground = ground().await;
+        std::fs::write(&authority, ground.authority().certificate_pem()).unwrap();
+        let server = ApiServer::start().await?;
+        for part in ["istio-files-newest", "cert-manager-files"] {
+            server.serve_resources_of(part).await;
+        }
+        let controllers = start_controllers(&controllers, &server, folder.path());
+        let world: Vec<Value> = world::healthy().unwrap().into_iter().map(fitting).collect();
+        let (deployments, rest): (Vec<Value>, Vec<Value>) =
+            world.into_iter().partition(|object| object["kind"] == "Deployment");
+        server.make(&rest).await;
+        server.make(&[role_of_the_gateway(), binding_of_the_gateway()]).await;
+        server.make(&[injection::templates()]).await;
+        let control_plane = ControlPlane::start(&server, Some(&authority)).await?;
+        server.make(&[injection::webhooks(&control_plane)]).await;
+
+        let client = server.client().await;
+        let mut ways_out = vec![(15012, control_plane.ports.discovery)];
+        ways_out.extend(tenant_ports(&ground).into_iter().map(|port| (port, port)));
+        let kubelet = match Kubelet::start(client.clone(), server.authority(), images, ways_out).await {
+            Ok(kubelet) => kubelet,
+            Err(reason) => {
+                cannot(&format!("make networks of its own: {reason}"));
+                return None;
+            }
+        };
+        server.make(&deployments).await;
+        let gateway = ready_pod(&client, ISTIO_NAMESPACE, "istio=ingressgateway").await;
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let gateway_port = listener.local_addr().unwrap().port();
+        let node = Arc::clone(&kubelet.node);
+        let way_in = network::carry(listener, move || {
+            let (node, gateway) = (Arc::clone(&node), gateway.clone());
+            async move { node.connect(&gateway, 8443).await }
+        });
+        let client = Client::new(gateway_port, ground.authority());
+        Some(Self {
+            ground,
+            client,
+            gateway_port,
+            _way_in: way_in,
+            kubelet,
+            _control_plane: control_plane,
+            _controllers: controllers,
+            server,
+            _folder: folder,
+        })
+    }
+
+    /// Issues certificates as cert-manager would.
+    async fn issue_certificates(&self) -> AbortOnDropHandle<()> {
+        let client = self.server.client().await;
+        let certificates: Api<kube::api::DynamicObject> = Api::all_with(
+            client.clone(),
+            &kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(
+                "cert-manager.io",
+                "v1",
+                "Certificate",
+            )),
+        );
+        let issued = self.ground.authority().issue(&["*.cluster.example.com".to_owned()], 2).unwrap();
+
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                for found in certificates.list(&ListParams::default()).await.unwrap().items {
+                    if found.data.get("status").is_some() {
+                        continue;
+                    }
+                    let (name, namespace) = (found.metadata.name, found.metadata.namespace);
+                    let secret = json!({
+                        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+                        "metadata": {"name": found.data["spec"]["secretName"], "namespace": namespace},
+                        "stringData": {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem},
+                    });
+                    let ready = json!({
+                        "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+                        "metadata": {"name": name, "namespace": namespace},
+                        "spec": found.data["spec"],
+                        "status": {
+                            "conditions": [{
+                                "type": "Ready", "status": "True", "reason": "Ready", "observedGeneration": 1,
+                                "message": "Certificate is up to date and has not expired",
+                                "lastTransitionTime": found.metadata.creation_timestamp,
+                            }],
+                            "notAfter": "2027-01-01T00:00:00Z", "revision": 1,
+                        },
+                    });
+                    crate::api_server::make(&client, &[secret, ready]).await;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }))
+    }
+
+    /// Gatewright, pointed at this cluster and at the practice tenant.
+    fn gatewright(&self) -> Gatewright<'_> {
+        Gatewright::new(&self.ground).on(self.server.kubeconfig())
+    }
+
+    /// Sets the example up, and tries it as Gatewright does.
+    async fn set_up(&self) {
+        let _issuing = self.issue_certificates().await;
+        let at = format!("127.0.0.1:{}", self.gateway_port);
+        let said = self.gatewright().run(&["setup", "--yes", "--try-at", &at]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    }
+
+    /// The version of every object of the installation that is not a pod's or a controller's own.
+    async fn versions(&self) -> BTreeMap<String, Option<String>> {
+        let mut versions = BTreeMap::new();
+        for (group, version, kind) in KINDS {
+            let kind = kube::core::GroupVersionKind::gvk(group, version, kind);
+            let objects: Api<kube::api::DynamicObject> =
+                Api::all_with(self.server.client().await, &kube::api::ApiResource::from_gvk(&kind));
+            let ours = ListParams::default().labels("gatewright.dev/installation=myapp");
+            for object in objects.list(&ours).await.unwrap() {
+                let name = format!("{} {}", kind.kind, object.metadata.name.unwrap_or_default());
+                versions.insert(name, object.metadata.resource_version);
+            }
+        }
+        versions
+    }
+
+    /// Waits until no pod is on its way in or out.
+    async fn has_settled(&self) {
+        let pods: Api<Pod> = Api::namespaced(self.server.client().await, "myapp");
+        let begun = Instant::now();
+        loop {
+            let found = pods.list(&ListParams::default()).await.unwrap().items;
+            if found.iter().all(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)) {
+                return;
+            }
+            assert!(begun.elapsed() < DEADLINE, "{found:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// An object of the example in its own namespace.
+    async fn object(&self, kind: &str, name: &str) -> Value {
+        let place = gatewright::cluster::ObjectRef::namespaced("v1", kind, "myapp", name);
+        self.server.connect().await.get(&place).await.unwrap().unwrap()
+    }
+
+    /// A token of the application for itself.
+    async fn own_token(&self) -> String {
+        let [settings, secret] = [self.object("ConfigMap", PROXY).await, self.object("Secret", PROXY).await];
+        let (client_id, secret) = visitors::credentials(&settings, &secret);
+        visitors::token(&self.ground, &client_id, &secret, &format!("api://{client_id}/.default")).await
+    }
+}
+
+/// The ports on which the tenant is reached: nothing else of this machine is any pod's business.
+fn tenant_ports(ground: &Ground) -> Vec<u16> {
+    let cloud = ground.cloud();
+    [&cloud.sign_in, &cloud.graph]
+        .into_iter()
+        .filter_map(|address| address.parse::<url::Url>().unwrap().port())
+        .collect()
+}
+
+fn start_controllers(program: &crate::parts::Program, server: &ApiServer, folder: &Path) -> Running {
+    let kubeconfig = server.kubeconfig();
+    let [port] = free_ports();
+    let controllers = [
+        "deployment-controller",
+        "replicaset-controller",
+        "endpointslice-controller",
+        "namespace-controller",
+        "garbage-collector-controller",
+        "job-controller",
+        "ttl-after-finished-controller",
+        "serviceaccount-controller",
+        "root-ca-certificate-publisher-controller",
+    ];
+    let arguments = [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--root-ca-file={}", kubeconfig.with_file_name("authority.pem").display()),
+        format!("--controllers={}", controllers.join(",")),
+        "--leader-elect=false".to_owned(),
+        format!("--bind-address={NODE_ADDRESS}"),
+        format!("--secure-port={port}"),
+    ];
+    Running::start(program, folder, &arguments)
+}
+
+/// The world as it can be here: the gateway is injected as its chart has it done, and an Envoy that is not Istio's own lacks the
+/// filter for metrics.
+fn fitting(mut object: Value) -> Value {
+    let is = |kind: &str, name: &str| object["kind"] == kind && object["metadata"]["name"] == name;
+    if is("ConfigMap", "istio") {
+        let mesh = object["data"]["mesh"].as_str().unwrap();
+        object["data"]["mesh"] = mesh.replace("defaultProviders:\n  metrics:\n  - prometheus\n", "").into();
+    } else if is("Deployment", "istio-ingressgateway") {
+        let template = &mut object["spec"]["template"];
+        template["metadata"]["labels"]["sidecar.istio.io/inject"] = "true".into();
+        template["metadata"]["annotations"] = json!({"inject.istio.io/templates": "gateway"});
+        template["spec"]["containers"] = json!([{"name": "istio-proxy", "image": "auto"}]);
+    } else if is("Node", NODE) {
+        object.as_object_mut().unwrap().remove("status");
+    }
+    object
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let mut conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Waits for a pod with these labels to be ready; answers its namespace and name.
+async fn ready_pod(client: &kube::Client, namespace: &str, labels: &str) -> String {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let begun = Instant::now();
+    loop {
+        let found = pods.list(&ListParams::default().labels(labels)).await.unwrap().items;
+        if let Some(pod) = found.iter().find(|pod| is_ready(pod)) {
+            return format!("{namespace}/{}", pod.metadata.name.as_deref().unwrap_or_default());
+        }
+        assert!(begun.elapsed() < DEADLINE, "no pod {labels} is ready in {namespace}: {found:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

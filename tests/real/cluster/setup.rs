@@ -1,0 +1,41 @@
+//! Gatewright itself at work on the whole cluster: a setup, watched by strangers all along, and what comes after it.
+
+use super::Whole;
+use super::watch::Watch;
+use crate::visitors;
+use http::StatusCode;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_whole_cluster_when_set_up_then_the_door_is_never_open_and_people_and_programs_get_in() {
+    let Some(whole) = Whole::open().await else { return };
+    let strangers = Watch::strangers(&whole);
+    whole.set_up().await;
+
+    // Nobody wrote anything the second time.
+    let before = whole.versions().await;
+    let said = whole.gatewright().run(&["setup", "--yes"]).await;
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert_eq!(before, whole.versions().await, "{}", said.out);
+
+    let stranger = whole.client.get("/reports", &[("accept", "text/html")]).await;
+    assert_eq!(stranger.status, StatusCode::FOUND, "{stranger:#?}");
+    let session = visitors::sign_in(&whole.client, &whole.ground, "alice@example.com", "/reports").await;
+    let inside = whole.client.get("/reports", &[("cookie", &session)]).await;
+    assert!(inside.is_from_the_application(), "{inside:#?}");
+    assert_eq!(inside.told("x-auth-request-email").as_deref(), Some("alice@example.com"), "{inside:#?}");
+    let authorization = format!("Bearer {}", whole.own_token().await);
+    let program = whole.client.get("/", &[("authorization", &authorization)]).await;
+    assert!(program.is_from_the_application(), "{program:#?}");
+
+    let out = whole.client.get("/oauth2/sign_out", &[("cookie", &session)]).await;
+    assert_eq!(out.status, StatusCode::FOUND, "{out:#?}");
+    let after = whole.client.get("/reports", &[("cookie", &session)]).await;
+    assert!(!after.is_from_the_application(), "signed out, the old cookie is worth nothing: {after:#?}");
+
+    let seen = strangers.end().await;
+    assert!(seen.let_in.is_empty(), "{seen:#?}");
+    assert!(seen.asked_at_the_gateway > 30 && seen.asked_at_the_pod > 30, "{seen:#?}");
+
+    let gone = whole.gatewright().run(&["teardown", "myapp", "--yes"]).await;
+    assert_eq!(gone.code, Some(0), "{}{}", gone.out, gone.err);
+}

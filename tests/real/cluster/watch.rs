@@ -1,0 +1,82 @@
+//! Strangers who try the door all along.
+
+use super::Whole;
+use super::node::{Node, pod_addresses};
+use crate::visitors::{Client, FROM_THE_APPLICATION, HOST};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What lies between two tries.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Strangers at work.
+pub(super) struct Watch {
+    stop: CancellationToken,
+    strangers: AbortOnDropHandle<Seen>,
+}
+
+/// What they saw.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// How often somebody answered at the gateway.
+    pub(super) asked_at_the_gateway: usize,
+    /// How often somebody answered at the application's pod, for one who goes there from within the cluster.
+    pub(super) asked_at_the_pod: usize,
+    /// Answers of the application.
+    pub(super) let_in: Vec<String>,
+}
+
+impl Watch {
+    /// Sends them to the door.
+    pub(super) fn strangers(whole: &Whole) -> Self {
+        let stop = CancellationToken::new();
+        let work = watch(stop.clone(), whole.client.clone(), Arc::clone(&whole.kubelet.node));
+        Self { stop, strangers: AbortOnDropHandle::new(tokio::spawn(work)) }
+    }
+
+    /// Calls them back.
+    pub(super) async fn end(self) -> Seen {
+        self.stop.cancel();
+        self.strangers.await.unwrap()
+    }
+}
+
+async fn watch(stop: CancellationToken, client: Client, node: Arc<Node>) -> Seen {
+    let mut seen = Seen::default();
+    while !stop.is_cancelled() {
+        if let Some(answer) = client.try_ask(HOST, &format!("https://{HOST}/"), &[]).await {
+            seen.asked_at_the_gateway += 1;
+            if answer.is_from_the_application() {
+                seen.let_in.push(format!("{answer:#?}"));
+            }
+        }
+        for address in pod_addresses(&node.client, "myapp", "app.kubernetes.io/name=myapp").await {
+            let at = SocketAddrV4::new(address, 80);
+            if let Some(answer) = ask_plainly(&node, at).await {
+                seen.asked_at_the_pod += 1;
+                if answer.headers().contains_key(FROM_THE_APPLICATION) {
+                    seen.let_in.push(format!("{at}: {answer:#?}"));
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    seen
+}
+
+/// Asks an address from a place in the cluster that has no sidecar.
+async fn ask_plainly(node: &Node, address: SocketAddrV4) -> Option<http::Response<hyper::body::Incoming>> {
+    let asked = async {
+        let stream = TokioIo::new(node.network.connect(address).await.ok()?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.ok()?;
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let request = http::Request::get("/").header("host", HOST);
+        sender.send_request(request.body(Empty::<hyper::body::Bytes>::new()).ok()?).await.ok()
+    };
+    tokio::time::timeout(Duration::from_secs(5), asked).await.ok()?
+}
