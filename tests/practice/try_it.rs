@@ -31,8 +31,12 @@ fn given_a_healthy_ground_when_set_up_then_a_stranger_is_tried_and_each_finding_
     assert_eq!(events.last().unwrap()["event"], "finished");
 
     let again = world.set_up();
-    for said in [&format!("Trying https://{HOST}/"), "ok        Door         a stranger is sent to sign in, with PKCE"]
-    {
+    for said in [
+        &format!("Trying https://{HOST}/"),
+        "ok        Door         a stranger is sent to sign in, with PKCE",
+        "ok        Callback     the sign-in proxy is where people come back to: it turned a made-up sign-in away, as it should",
+        "ok        Token        a token that nobody issued does not get in: whoever brings it is sent to sign in, as a stranger is",
+    ] {
         assert!(again.stderr.contains(said), "{said:?} is not in:\n{}", again.stderr);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     },
     secret::Secret,
 };
-use reqwest::{Client, StatusCode, header::HeaderMap};
+use reqwest::{Client, Response, StatusCode, header::HeaderMap};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -22,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A token of nobody: three parts that could be one, and no signature that anybody made.
 const MADE_UP: &str =
     "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vYm9keSJ9.eyJpc3MiOiJub2JvZHkiLCJzdWIiOiJub2JvZHkifQ.bm9ib2R5";
+
+/// Why a sign-in that nobody made failed. The sign-in proxy repeats what it is told in its own page, and so shows that it is there.
+const MADE_UP_FAILURE: &str = "made-up-to-see-who-answers";
 
 /// The application's door, and what should be behind it for a stranger.
 pub(super) struct Door {
@@ -200,34 +203,21 @@ impl Door {
         }
     }
 
-    /// Where sign-in comes back to, without anything to come back with: the sign-in proxy's own error page.
+    /// Where sign-in comes back to, with the news that it failed: the sign-in proxy says so in a page of its own. What cannot be
+    /// reached is waited for a moment.
     async fn callback(&self, client: &Client) -> Option<Finding> {
-        let reply = self.ask(client, "/oauth2/callback", None).await.ok()?;
-        let finding = |verdict, found: String, remedy: Option<&str>| Finding {
-            check: Check::Callback,
-            verdict,
-            found,
-            remedy: remedy.map(str::to_owned),
-        };
-        Some(if reply.status.is_success() {
-            finding(
-                Verdict::Wrong,
-                format!("somebody else than the sign-in proxy answers /oauth2/callback ({})", reply.status),
-                Some("nobody can finish to sign in: see that no other route has this host"),
-            )
-        } else if reply.status == StatusCode::NOT_FOUND {
-            finding(
-                Verdict::Wrong,
-                "nobody answers /oauth2/callback, where people come back to from sign-in (404)".to_owned(),
-                Some("see the VirtualService's route for /oauth2/; then run `gatewright setup` again"),
-            )
-        } else {
-            finding(
-                Verdict::Ok,
-                format!("the sign-in proxy answers where people come back to ({})", reply.status),
-                None,
-            )
-        })
+        let began = Instant::now();
+        loop {
+            let path = format!("/oauth2/callback?error={MADE_UP_FAILURE}");
+            let response = self.send(client, &path, None).await.ok()?;
+            let status = response.status();
+            let page = response.text().await.unwrap_or_default();
+            if is_unreachable(status) && began.elapsed() < budget::TRY_ROUTE {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            return Some(callback(status, &page));
+        }
     }
 
     async fn made_up_token(&self, client: &Client) -> Option<Finding> {
@@ -235,12 +225,10 @@ impl Door {
         Some(match meets(&reply, &self.expected) {
             Met::Application => self.open(&format!("{} to a token that nobody issued", reply.status)),
             Met::Nothing => return None,
-            _ => Finding {
-                check: Check::Token,
-                verdict: Verdict::Ok,
-                found: format!("a token that nobody issued does not get in ({})", reply.status),
-                remedy: None,
-            },
+            Met::Refused => made_up_stays_out("it is refused"),
+            Met::SignIn | Met::OtherSignIn(_) => {
+                made_up_stays_out("whoever brings it is sent to sign in, as a stranger is")
+            }
         })
     }
 
@@ -249,7 +237,14 @@ impl Door {
         let finding =
             |verdict, found: String, remedy: Option<String>| Finding { check: Check::Bearer, verdict, found, remedy };
         Some(match meets(&reply, &self.expected) {
-            Met::Application => finding(Verdict::Ok, format!("a token of its own gets in ({})", reply.status), None),
+            Met::Application if reply.status.is_success() => {
+                finding(Verdict::Ok, "a token of its own gets in, and the application answers".to_owned(), None)
+            }
+            Met::Application => finding(
+                Verdict::Ok,
+                format!("a token of its own gets in; the application itself answers with {}", reply.status),
+                None,
+            ),
             Met::Nothing => return None,
             _ => finding(
                 Verdict::Wrong,
@@ -260,14 +255,74 @@ impl Door {
     }
 
     async fn ask(&self, client: &Client, path: &str, token: Option<&str>) -> Result<Reply, reqwest::Error> {
+        let response = self.send(client, path, token).await?;
+        Ok(Reply { status: response.status(), headers: response.headers().clone() })
+    }
+
+    async fn send(&self, client: &Client, path: &str, token: Option<&str>) -> Result<Response, reqwest::Error> {
         let port = self.address.port();
         let authority = if port == super::HTTPS { self.host.clone() } else { format!("{}:{port}", self.host) };
         let mut request = client.get(format!("https://{authority}{path}")).header("accept", "text/html");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        let reply = request.send().await?;
-        Ok(Reply { status: reply.status(), headers: reply.headers().clone() })
+        request.send().await
+    }
+}
+
+/// What answers where sign-in comes back to, held against what the sign-in proxy says to a sign-in that failed.
+fn callback(status: StatusCode, page: &str) -> Finding {
+    let finding = |verdict, found: String, remedy: &str| Finding {
+        check: Check::Callback,
+        verdict,
+        found,
+        remedy: Some(remedy.to_owned()).filter(|remedy| !remedy.is_empty()),
+    };
+    match status {
+        StatusCode::FORBIDDEN if page.contains(MADE_UP_FAILURE) => finding(
+            Verdict::Ok,
+            "the sign-in proxy is where people come back to: it turned a made-up sign-in away, as it should".to_owned(),
+            "",
+        ),
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => finding(
+            Verdict::Wrong,
+            format!("people who come back from sign-in are refused before they reach the sign-in proxy ({status})"),
+            "see that no policy of somebody else guards the gateway or the sign-in proxy; then run `gatewright setup` again",
+        ),
+        StatusCode::NOT_FOUND => finding(
+            Verdict::Wrong,
+            "nobody answers /oauth2/callback, where people come back to from sign-in (404)".to_owned(),
+            "see the VirtualService's route for /oauth2/; then run `gatewright setup` again",
+        ),
+        status if is_unreachable(status) => finding(
+            Verdict::NotYet,
+            format!("the gateway does not reach the sign-in proxy where people come back to ({status})"),
+            "nobody can finish to sign in until it does: see that the sign-in proxy's pods are ready, then run `gatewright setup` again",
+        ),
+        status if status.is_server_error() => finding(
+            Verdict::Wrong,
+            format!("what answers where people come back to fails ({status})"),
+            "nobody can finish to sign in: see what the sign-in proxy's pods write into their log",
+        ),
+        status => finding(
+            Verdict::Wrong,
+            format!("somebody else than the sign-in proxy answers /oauth2/callback ({status})"),
+            "nobody can finish to sign in: see that no other route has this host",
+        ),
+    }
+}
+
+/// Whether Envoy says that it does not get to what is behind it.
+fn is_unreachable(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+fn made_up_stays_out(how: &str) -> Finding {
+    Finding {
+        check: Check::Token,
+        verdict: Verdict::Ok,
+        found: format!("a token that nobody issued does not get in: {how}"),
+        remedy: None,
     }
 }
 
@@ -304,7 +359,7 @@ fn meets(reply: &Reply, expected: &Expected) -> Met {
         status if status.is_redirection() => sign_in(reply, expected),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Met::Refused,
         StatusCode::NOT_FOUND if !is_from_behind => Met::Nothing,
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Met::Nothing,
+        status if is_unreachable(status) => Met::Nothing,
         // The sign-in proxy's own failure; an application's looks the same, and sign-in must have gone before it.
         StatusCode::INTERNAL_SERVER_ERROR => Met::OtherSignIn("the sign-in proxy fails (500)".to_owned()),
         _ => Met::Application,
@@ -345,7 +400,8 @@ fn has_own_cookie(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Expected, Met, Reply, meets};
+    use super::{Expected, MADE_UP_FAILURE, Met, Reply, callback, meets};
+    use crate::engine::event::Verdict;
     use reqwest::{StatusCode, header::HeaderMap};
 
     const AUTHORIZE: &str = "https://login.microsoftonline.com/t/oauth2/v2.0/authorize";
@@ -384,6 +440,27 @@ mod tests {
         assert_eq!((of(401, &[]), of(403, &from_behind)), (Met::Refused, Met::Refused));
         assert_eq!(of(302, &[("location", "https://a.example.com/login")]), Met::Application);
         assert!(matches!(of(500, &[]), Met::OtherSignIn(_)));
+    }
+
+    #[test]
+    fn given_what_can_answer_where_people_come_back_to_then_only_the_sign_in_proxys_own_page_is_well() {
+        let page = format!("<h1>403</h1> Login Failed: an error: {MADE_UP_FAILURE}");
+        for (status, page, verdict, named) in [
+            (403, page.as_str(), Verdict::Ok, "as it should"),
+            (403, "RBAC: access denied", Verdict::Wrong, "refused before they reach the sign-in proxy (403 Forbidden)"),
+            (404, "", Verdict::Wrong, "(404)"),
+            (500, "Internal Server Error", Verdict::Wrong, "fails (500 Internal Server Error)"),
+            (502, "", Verdict::NotYet, "does not reach"),
+            (503, "no healthy upstream", Verdict::NotYet, "does not reach"),
+            (504, "", Verdict::NotYet, "does not reach"),
+            (200, page.as_str(), Verdict::Wrong, "somebody else"),
+            (302, "", Verdict::Wrong, "somebody else"),
+        ] {
+            let finding = callback(StatusCode::from_u16(status).unwrap(), page);
+            assert_eq!(finding.verdict, verdict, "{finding:?}");
+            assert!(finding.found.contains(named), "{finding:?}");
+            assert_eq!(finding.remedy.is_none(), verdict == Verdict::Ok, "{finding:?}");
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ async fn given_the_whole_road_when_it_is_attacked_then_it_holds_and_without_its_
     tokens_of_others(&road).await;
     claims_about_oneself(&road).await;
     open_redirects(&road).await;
+    a_sign_in_that_failed(&road).await;
 
     // Each lock alone keeps strangers out.
     let (kind, hook) = ("AuthorizationPolicy", "gatewright-myapp-myapp-sign-in");
@@ -177,6 +178,13 @@ async fn claims_about_oneself(road: &Road) {
         let answer = road.get("/", &[(claim, "/oauth2/ping")]).await;
         assert!(!answer.is_from_the_application(), "{claim}: {answer:#?}");
     }
+}
+
+/// By this a callback that the sign-in proxy answers is told from one that somebody else does.
+async fn a_sign_in_that_failed(road: &Road) {
+    let answer = road.get("/oauth2/callback?error=made-up-to-see-who-answers", &[("accept", "text/html")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:#?}");
+    assert!(answer.body.contains("made-up-to-see-who-answers"), "{answer:#?}");
 }
 
 /// Sign-in leads back to the application and nowhere else.
