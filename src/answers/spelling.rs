@@ -124,10 +124,7 @@ fn not_a_bare_name(text: &str, example: &str) -> Verdict {
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let bare = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
-        return unusable(
-            format!("{} starts with a scheme, `{scheme}://`", quoted(text)),
-            format!("write the name alone: {}", quoted(bare)),
-        );
+        return unusable(format!("{} starts with a scheme, `{scheme}://`", quoted(text)), alone(bare, example));
     }
     if text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
         return unusable(
@@ -136,26 +133,46 @@ fn not_a_bare_name(text: &str, example: &str) -> Verdict {
         );
     }
     if let Some((bare, _)) = text.split_once(['/', '?', '#']) {
-        return unusable(format!("{} has a path", quoted(text)), format!("write the name alone: {}", quoted(bare)));
+        return unusable(format!("{} has a path", quoted(text)), alone(bare, example));
     }
     if let Some((bare, port)) = text.split_once(':') {
         let what = if port.parse::<u16>().is_ok() { "a port, and people arrive on 443" } else { "a colon" };
-        return unusable(format!("{} has {what}", quoted(text)), format!("write the name alone: {}", quoted(bare)));
+        return unusable(format!("{} has {what}", quoted(text)), alone(bare, example));
     }
     Ok(())
 }
 
+/// Proposes what is left of a text, if that is a name.
+fn alone(bare: &str, example: &str) -> String {
+    let lower = bare.to_ascii_lowercase();
+    match dotted(&lower, DNS_NAME_MAX, example) {
+        Ok(()) => format!("write the name alone: {}", quoted(&lower)),
+        Err(_) => format!("write a name such as `{example}`"),
+    }
+}
+
+/// Holds a text against `check`, which takes no capital letters. They are told of where nothing else is wrong: what is proposed
+/// has to be right.
+fn in_lower_case(text: &str, check: impl Fn(&str) -> Verdict) -> Verdict {
+    let lower = text.to_ascii_lowercase();
+    if lower == text {
+        return check(text);
+    }
+    match check(&lower) {
+        Ok(()) => unusable(format!("{} has capital letters", quoted(text)), format!("write {}", quoted(&lower))),
+        Err(reason) => Err(Unusable { wrong: reason.wrong.replacen(&quoted(&lower), &quoted(text), 1), ..reason }),
+    }
+}
+
 /// Labels with dots between them, as DNS has them, up to `longest` characters.
 fn dotted(text: &str, longest: usize, example: &str) -> Verdict {
+    in_lower_case(text, |text| dotted_as_it_is(text, longest, example))
+}
+
+fn dotted_as_it_is(text: &str, longest: usize, example: &str) -> Verdict {
     not_a_bare_name(text, example)?;
     if let Some(bare) = text.strip_suffix('.') {
         return unusable(format!("{} ends with a dot", quoted(text)), format!("write {}", quoted(bare)));
-    }
-    if text.chars().any(|c| c.is_ascii_uppercase()) {
-        return unusable(
-            format!("{} has capital letters", quoted(text)),
-            format!("write {}", quoted(&text.to_ascii_lowercase())),
-        );
     }
     if !text.is_ascii() {
         let right = match url::Host::parse(text) {
@@ -198,7 +215,11 @@ fn dotted(text: &str, longest: usize, example: &str) -> Verdict {
 }
 
 fn full_name(text: &str, longest: usize, example: &str) -> Verdict {
-    dotted(text, longest, example)?;
+    in_lower_case(text, |text| full_name_as_it_is(text, longest, example))
+}
+
+fn full_name_as_it_is(text: &str, longest: usize, example: &str) -> Verdict {
+    dotted_as_it_is(text, longest, example)?;
     let Some((_, last)) = text.rsplit_once('.') else {
         return unusable(format!("{} has no domain", quoted(text)), format!("write it in full, such as `{example}`"));
     };

@@ -100,19 +100,14 @@ fn opening(global: &Global, app: Option<&str>, answers: Option<&Answers>) -> Ope
 }
 
 /// How what is written into the scrollback looks.
-pub(super) fn plain_face() -> Plain<impl std::io::Write> {
+fn plain_face() -> Plain<impl std::io::Write> {
     Plain::new(anstream::stderr(), Style::Brief, columns)
 }
 
 /// Leaves what was done and how it ended in the scrollback.
 pub(super) fn end(performed: Performed<Left>) -> Exit {
-    end_in(plain_face(), performed)
-}
-
-/// The same, in the words of this face.
-pub(super) fn end_in(face: impl Face, performed: Performed<Left>) -> Exit {
     let Performed { value, was_applying, told } = performed;
-    leave_a_transcript(face, &told);
+    leave_a_transcript(&told);
     let left = value.unwrap_or_else(|| Left {
         exit: Exit::Interrupted,
         text: if was_applying {
@@ -126,8 +121,11 @@ pub(super) fn end_in(face: impl Face, performed: Performed<Left>) -> Exit {
 }
 
 /// What was done stays in the scrollback, as the plain face would have told it; what it waited for meanwhile does not.
-pub(super) fn leave_a_transcript(mut plain: impl Face, told: &[Envelope]) {
+pub(super) fn leave_a_transcript(told: &[Envelope]) {
+    let mut plain = plain_face();
     for envelope in told {
+        // From home one thing after another is begun, and each ends in its own words.
+        plain.turn_to(&envelope.event);
         let stays = match &envelope.event {
             Event::Ready { action, .. } => *action != engine::event::Action::Keep,
             Event::Connected { .. }

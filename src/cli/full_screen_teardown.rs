@@ -4,9 +4,10 @@ use super::{
     Exit, Global,
     answers::of_a_file,
     connection::{Connection, commands_text},
-    full_screen::{Left, end_in, nothing_changed, plain_face},
+    full_screen::{Left, end, nothing_changed},
     screen::{Screen, columns, say, unusable},
     setup::kind,
+    teardown::show,
 };
 use crate::{
     answers::Answers,
@@ -45,7 +46,7 @@ pub(super) async fn teardown(global: &Global, screen: Screen, app: Option<&str>,
             work(&global, screen, app.as_deref(), (answers, choices), &mut dialogue).await
         })
         .await;
-    end_in(plain_face().taking_away(), performed)
+    end(performed)
 }
 
 /// The same from what is installed, on the screen that is open. Whether the person has left, or only this, the dialogue tells.
@@ -182,8 +183,10 @@ impl Run<'_> {
         let Some(connection) = &self.connection else { return Some(nothing_changed()) };
         self.applied = true;
         self.dialogue.begin();
+        show(&self.events, &plan);
         let cancel = self.dialogue.cancel();
-        let outcome = Box::pin(teardown::apply(&connection.target, &plan, &self.events, &cancel)).await;
+        let control = self.dialogue.control();
+        let outcome = Box::pin(teardown::apply(&connection.target, &plan, &self.events, control)).await;
         let went_well = matches!(outcome, Outcome::Done | Outcome::NothingToDo);
         let next = self.next_commands(&plan, went_well);
         let text = {

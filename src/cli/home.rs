@@ -78,7 +78,7 @@ async fn full_screen(global: &Global, screen: Screen) -> Exit {
     match value {
         // What was done before that stays in the scrollback all the same.
         Some(None) => {
-            full_screen::leave_a_transcript(full_screen::plain_face(), &told);
+            full_screen::leave_a_transcript(&told);
             Exit::Done
         }
         Some(Some(left)) => full_screen::end(Performed { value: Some(left), told, was_applying }),

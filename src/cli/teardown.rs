@@ -147,7 +147,7 @@ async fn carry_out(
             return screen.refusal(events, TEARDOWN, nobody, ProblemKind::UnusableAnswers);
         }
     }
-    let applying = teardown::apply(&connection.target, &plan, events, cancel);
+    let applying = teardown::apply(&connection.target, &plan, events, cancel.clone());
     Exit::from(finishing_what_has_begun(cancel, applying).await)
 }
 
@@ -156,7 +156,7 @@ fn nothing_changed() -> Exit {
     Exit::Interrupted
 }
 
-fn show(events: &Events, plan: &Plan) {
+pub(super) fn show(events: &Events, plan: &Plan) {
     events.tell(Event::TeardownPlanned {
         application: plan.installation.application.clone(),
         namespace: plan.installation.namespace.clone(),

@@ -44,10 +44,18 @@ impl<W: Write> Plain<W> {
         Self { writer, style, columns, last_reasons: HashMap::new(), is_open: false, takes_away: false, rotation: None }
     }
 
-    /// The same, where something is taken away.
-    #[must_use]
-    pub fn taking_away(self) -> Self {
-        Self { takes_away: true, ..self }
+    /// Takes note of what is begun, and writes nothing: how it ends is told in its own words.
+    pub fn turn_to(&mut self, event: &Event) {
+        match event {
+            Event::Planned { .. } => (self.takes_away, self.rotation, self.is_open) = (false, None, false),
+            Event::TeardownPlanned { .. } => (self.takes_away, self.rotation) = (true, None),
+            Event::RotationPlanned { steps, .. } => {
+                self.takes_away = false;
+                self.rotation = Some(steps.iter().any(|step| step.part.0.ends_with("/put-back")));
+            }
+            Event::Undoing { .. } => self.rotation = Some(true),
+            _ => {}
+        }
     }
 
     /// Repeats nothing: a waiting part is told of when it waits for something new.
@@ -63,6 +71,7 @@ impl<W: Write> Plain<W> {
 impl<W: Write + Send> Face for Plain<W> {
     fn show(&mut self, envelope: &Envelope) -> io::Result<()> {
         let columns = (self.columns)();
+        self.turn_to(&envelope.event);
         let text = match &envelope.event {
             // Tables and lists of files are results: they go to standard output, and not here.
             Event::Started { .. }
@@ -81,17 +90,10 @@ impl<W: Write + Send> Face for Plain<W> {
             }
             Event::Planned { steps, counts } => plan_text(steps, counts, self.style, columns),
             Event::TeardownPlanned { application, namespace, steps, counts } => {
-                self.takes_away = true;
                 teardown_text((namespace, application), steps, counts, columns)
             }
-            Event::RotationPlanned { steps, .. } => {
-                self.rotation = Some(steps.iter().any(|step| step.part.0.ends_with("/put-back")));
-                super::rotating::rotation_text(&envelope.event, columns)
-            }
-            Event::Undoing { reason } => {
-                self.rotation = Some(true);
-                format!("\n{reason} What was in use before is put back:\n")
-            }
+            Event::RotationPlanned { .. } => super::rotating::rotation_text(&envelope.event, columns),
+            Event::Undoing { reason } => format!("\n{reason} What was in use before is put back:\n"),
             Event::Waiting { part, title, reason, elapsed_ms, budget_ms } => {
                 if !self.is_news(part, reason) {
                     return Ok(());

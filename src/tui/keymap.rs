@@ -254,7 +254,7 @@ static APPLYING: &[Row] = rows![
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
     [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
-    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping && !state.is_taking_away();
+    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping;
     [control('c')] => Stop, stop_label, InTheBar;
 ];
 

@@ -120,14 +120,18 @@ impl Wizard {
 
     /// Every step, and how far it is.
     pub fn steps(&self) -> Vec<(Step, StepState)> {
-        let is_open = |step: Step| self.in_step(step).any(|question| self.is_open(question));
         let state = |step| match step {
             step if step == self.step() => StepState::Current,
             Step::Review => StepState::Open,
-            step if is_open(step) => StepState::Open,
+            step if self.has_open_questions(step) => StepState::Open,
             _ => StepState::Done,
         };
         Step::ALL.into_iter().map(|step| (step, state(step))).collect()
+    }
+
+    /// Whether something of `step` is still to be answered.
+    pub fn has_open_questions(&self, step: Step) -> bool {
+        self.in_step(step).any(|question| self.is_open(question))
     }
 
     /// The answers so far.

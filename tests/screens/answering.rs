@@ -83,6 +83,28 @@ fn given_a_wrong_text_when_esc_is_pressed_then_the_question_before_is_asked_and_
 }
 
 #[test]
+fn given_a_pasted_text_that_is_no_host_then_it_is_refused_with_what_would_be_right() {
+    for (pasted, wrong, right) in [
+        ("Hello World, see below!", "holds a space, `,`, `!`", "use lower-case letters, digits, `-` and dots"),
+        (
+            "https://MyApp.Cluster.Example.com/login",
+            "starts with a scheme",
+            "write the name alone: `myapp.cluster.example.com`",
+        ),
+        ("https://My Wiki/", "starts with a scheme", "write a name such as `myapp.cluster.example.com`"),
+        ("MYAPP", "has no domain", "write it in full, such as `myapp.cluster.example.com`"),
+        ("MyApp.Cluster.Example.com", "has capital letters", "write `myapp.cluster.example.com`"),
+    ] {
+        let state = happens(at((140, 40), "application.host"), 0.1, Happening::Pasted(pasted.to_owned()));
+        let complaint = state.asking.as_ref().unwrap().field.text().unwrap().complaint().unwrap().clone();
+        assert!(complaint.wrong.contains(wrong) && complaint.wrong.contains(pasted), "{complaint:?}");
+        assert!(complaint.right.contains(right), "{complaint:?}");
+        let entered = press(state, "\n");
+        assert_eq!(asked(&entered), "application.host", "{pasted}");
+    }
+}
+
+#[test]
 fn given_another_issuer_is_written_when_it_is_not_there_then_it_says_so_while_it_is_typed() {
     let state = another((80, 24));
     let picture = rows(&cells(&state, COLOURS, (80, 24))).join("\n");

@@ -167,6 +167,24 @@ fn given_steps_when_one_is_clicked_then_it_is_gone_to_where_that_is_possible() {
 }
 
 #[test]
+fn given_a_step_with_an_open_question_when_the_next_one_is_clicked_or_walked_to_then_it_is_not_entered() {
+    // Somebody answered everything, and a new answer opens questions of the step they are at.
+    let all = asking::at((140, 40), "nothing is asked any more");
+    let at_certificate = clicked(&all, "Certificate").0;
+    assert_eq!(question(&at_certificate), "certificate.source");
+    let opened = press(at_certificate, "j\n");
+    assert_ne!(question(&opened), "certificate.source", "a question that was not asked before");
+    for next in ["Sessions", "Sign-in hook"] {
+        let went = clicked(&opened, next).0;
+        assert_eq!(question(&went), question(&opened), "{next}: the open question comes first");
+    }
+    let walked = press(asking::key(opened.clone(), KeyCode::Tab), "j\n");
+    assert_eq!(question(&walked), question(&opened));
+    // What comes before it may be looked at.
+    assert_eq!(question(&clicked(&opened, "Application").0), "application.name");
+}
+
+#[test]
 fn given_a_device_code_while_asking_then_it_is_copied_by_key_in_a_list_and_in_a_field() {
     for (id, code, modifiers) in [
         ("registration.source", 'c', KeyModifiers::NONE),

@@ -103,9 +103,7 @@ fn installations() -> Vec<Installation> {
         Level::Care,
         Concern::ClientSecret,
         "The client secret expires in 5 days, on 2026-12-01: then nobody can sign in anew.",
-        "Take the key out with `kubectl -n shop patch secret cart-oauth2-proxy --type=json -p \
-         '[{\"op\":\"remove\",\"path\":\"/data/client-secret\"}]'`, and run `gatewright setup shop/cart`: a new one is made, proven and \
-         put in its place.",
+        "Run `gatewright rotate shop/cart`: a new one is made, proven and put in its place, and no request fails.",
     );
     let cart = Installation { client_secret_days: Some(5), redis: Some("redis.shop.svc:6379".to_owned()), ..cart };
     let search = with(

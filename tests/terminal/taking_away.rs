@@ -58,7 +58,7 @@ fn given_an_installation_when_its_name_is_typed_then_it_is_taken_away_and_a_seco
         terminal.press("my\r");
         terminal.wait_for_screen("that is not myapp");
         confirm(&mut terminal);
-        terminal.wait_for_screen("Done in ");
+        terminal.wait_for_screen("Taken away in ");
         leave(&mut terminal, 0);
         assert!(terminal.screen().contains("Taken away in "), "{}", terminal.screen());
         expect_nothing_left(&terminal);
@@ -89,10 +89,25 @@ fn given_ctrl_c_in_the_middle_of_a_teardown_when_run_again_then_it_goes_on_and_f
         leave(&mut terminal, 130);
         let mut again = reviewed(&terminal, TEARDOWN, size);
         confirm(&mut again);
-        again.wait_for_screen("Done in ");
+        again.wait_for_screen("Taken away in ");
         leave(&mut again, 0);
         expect_nothing_left(&again);
     }
+}
+
+#[test]
+fn given_p_while_it_is_taken_away_then_it_pauses_between_two_steps_until_p_and_goes_through() {
+    let mut terminal = at_review((80, 24));
+    confirm(&mut terminal);
+    terminal.wait_for_screen("pause after this");
+    terminal.press("p");
+    terminal.wait_for_screen("Paused ");
+    terminal.wait_until_silent();
+    assert!(terminal.screen().contains("p goes on"), "{}", terminal.screen());
+    terminal.press("p");
+    terminal.wait_for_screen("Taken away in ");
+    leave(&mut terminal, 0);
+    expect_nothing_left(&terminal);
 }
 
 #[test]
@@ -113,7 +128,7 @@ fn given_something_that_cannot_be_removed_then_it_is_named_and_1_and_the_same_on
     assert!(terminal.everything().contains("500"), "{}", terminal.everything());
     let mut again = reviewed(&terminal, TEARDOWN, (80, 24));
     confirm(&mut again);
-    again.wait_for_screen("Done in ");
+    again.wait_for_screen("Taken away in ");
     leave(&mut again, 0);
     expect_nothing_left(&again);
 }
@@ -133,10 +148,12 @@ fn given_home_when_t_is_pressed_then_the_chosen_one_is_taken_away_once_confirmed
     home.press("t");
     home.wait_for_screen("take it away");
     confirm(&mut home);
-    home.wait_for_screen("Done in ");
+    home.wait_for_screen("Taken away in ");
     home.press("q");
     home.wait_for_screen("Nothing is installed");
     home.press("q");
     assert_eq!(home.end_given_back(), 0, "{}", home.screen());
+    let left = home.everything();
+    assert!(left.contains("Taken away in ") && !left.contains("Done in "), "{left}");
     expect_nothing_left(&home);
 }

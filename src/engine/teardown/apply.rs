@@ -11,8 +11,10 @@ use super::{
 use crate::{
     cluster::{ObjectRef, Write},
     engine::{
-        Target,
-        event::{Action, Counts, Event, Events, HandOver, Outcome, Problem, ProblemKind, TeardownGroup, milliseconds},
+        Control, Pause, Target,
+        event::{
+            Action, Counts, Event, Events, HandOver, Outcome, Problem, ProblemKind, TeardownGroup, Title, milliseconds,
+        },
         history::{self, Did},
         mesh, problem,
         registration::observed,
@@ -40,6 +42,9 @@ struct Run<'a> {
     plan: &'a Plan,
     events: &'a Events,
     cancel: &'a CancellationToken,
+    pause: Pause,
+    /// What was done last.
+    last: Option<Title>,
     done: Vec<Action>,
     /// What was done, to which kind of object.
     touched: Vec<(Action, String)>,
@@ -52,14 +57,19 @@ struct Run<'a> {
 /// Why no further stage begins.
 struct Stopped;
 
-/// Carries out `plan`, which was shown and confirmed. Whatever happens is told as events; the last one is `Finished`.
-pub async fn apply(target: &Target, plan: &Plan, events: &Events, cancel: &CancellationToken) -> Outcome {
+/// Carries out `plan`, which was shown and confirmed. Whatever happens is told as events; the last one is `Finished`. Between two
+/// steps it pauses if `control` asks for it, and wherever it waits it can be stopped.
+pub async fn apply(target: &Target, plan: &Plan, events: &Events, control: impl Into<Control>) -> Outcome {
+    let Control { cancel, pause } = control.into();
+    let cancel = &cancel;
     let started = Instant::now();
     let mut run = Run {
         target,
         plan,
         events,
         cancel,
+        pause,
+        last: None,
         done: plan.steps.iter().filter(|step| step.group == TeardownGroup::Kept).map(|step| step.action).collect(),
         touched: Vec::new(),
         left: Vec::new(),
@@ -111,9 +121,7 @@ impl Run<'_> {
 
     async fn stages(&mut self) -> Result<(), Stopped> {
         for stage in Stage::ALL {
-            if self.cancel.is_cancelled() {
-                return Err(Stopped);
-            }
+            self.between_steps().await?;
             let steps: Vec<&Step> = self.plan.steps.iter().filter(|step| step.stage == stage).collect();
             self.tell_what_is_handed_over(&steps);
             let to_do: Vec<&Step> = steps.into_iter().filter(|step| !matches!(step.work, Work::Nothing)).collect();
@@ -126,6 +134,24 @@ impl Run<'_> {
                 self.routes_are_gone().await?;
             }
         }
+        Ok(())
+    }
+
+    /// Where a person can stop it, or have it wait: nothing is half done here.
+    async fn between_steps(&self) -> Result<(), Stopped> {
+        if self.cancel.is_cancelled() {
+            return Err(Stopped);
+        }
+        if !self.pause.is_held() {
+            return Ok(());
+        }
+        let before = self.pause.so_far();
+        self.events.tell(Event::Paused { after: self.last.clone() });
+        if self.cancel.run_until_cancelled(self.pause.until_it_may_go_on()).await.is_none() {
+            return Err(Stopped);
+        }
+        let paused_ms = milliseconds(self.pause.so_far().saturating_sub(before));
+        self.events.tell(Event::Resumed { paused_ms });
         Ok(())
     }
 
@@ -185,6 +211,7 @@ impl Run<'_> {
                     |step| matches!(&step.work, Work::Delete { reference, .. } if goes_first(&reference.kind)),
                 );
                 for steps in [first, then] {
+                    self.between_steps().await?;
                     self.side_by_side(&steps).await?;
                 }
             }
@@ -208,9 +235,7 @@ impl Run<'_> {
     }
 
     async fn one(&mut self, step: &Step) -> Result<(), Stopped> {
-        if self.cancel.is_cancelled() {
-            return Err(Stopped);
-        }
+        self.between_steps().await?;
         let started = Instant::now();
         let came = match &step.work {
             Work::Nothing => return Ok(()),
@@ -280,6 +305,7 @@ impl Run<'_> {
             Came::Done(action, proof) => {
                 self.done.push(action);
                 self.touched.push((action, title.kind.clone()));
+                self.last = Some(title.clone());
                 let elapsed_ms = milliseconds(started.elapsed());
                 self.events.tell(Event::Ready { part, title, action, proof, elapsed_ms });
             }

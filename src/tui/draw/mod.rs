@@ -144,6 +144,9 @@ fn truth(state: &State, theme: &Theme) -> (String, Style) {
         return ("THE DOOR IS OPEN: strangers reach the application. See what to do first.".to_owned(), theme.bad);
     }
     let made = changes_text(&finish.counts);
+    if state.is_taking_away() {
+        return taking_away::ended(finish, &made, theme);
+    }
     match finish.outcome {
         Outcome::Done => (format!("Done in {}: {made}.", took(finish.took)), theme.good),
         Outcome::NothingToDo => ("Nothing was changed: everything is as it should be.".to_owned(), theme.good),

@@ -1,19 +1,20 @@
 //! What the review shows besides, where an installation is taken away.
 
-use super::{progress::hand_over_lines, text::wrap};
+use super::{progress::hand_over_lines, text::wrap, took};
 use crate::{
     engine::{
-        event::{Action, StepSummary, TeardownGroup},
+        event::{Action, Outcome, StepSummary, TeardownGroup},
         teardown::Keepable,
     },
     tui::{
-        state::{Fate, TakingAway},
+        state::{Fate, Finish, TakingAway},
         theme::Theme,
     },
 };
 use ratatui::{
     Frame,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
     widgets::Paragraph,
 };
@@ -40,6 +41,18 @@ fn choice(key: &str, word: &str, is_chosen: bool, theme: &Theme) -> [Span<'stati
         Span::styled(format!(" {mark} "), if is_chosen { theme.strong } else { theme.faint }),
         Span::raw(word.to_owned()),
     ]
+}
+
+/// How it ended, in a line.
+pub(super) fn ended(finish: &Finish, made: &str, theme: &Theme) -> (String, Style) {
+    match finish.outcome {
+        Outcome::Done => (format!("Taken away in {}: {made}.", took(finish.took)), theme.good),
+        Outcome::NothingToDo => ("Nothing was changed: there is nothing left to take away.".to_owned(), theme.good),
+        Outcome::HandedOver => (format!("Taken away, but for what is handed over: {made}."), theme.care),
+        Outcome::Failed => (format!("Stopped: {made}. See what is marked; a re-run goes on."), theme.bad),
+        Outcome::NotPermitted => (format!("A right is missing: {made}. A re-run goes on."), theme.bad),
+        Outcome::Interrupted => (format!("Interrupted: {made}. A re-run takes away what is left."), theme.care),
+    }
 }
 
 /// What becomes of an object, and what somebody else has to do about it.

@@ -373,11 +373,11 @@ impl Asking {
         }
     }
 
-    /// Whether the step at this place can be gone to: one without questions cannot, and all answers can be looked at once they are
-    /// there.
+    /// Whether the step at this place can be gone to: one without questions cannot, nor one that comes after an open question; and
+    /// all answers can be looked at once they are there.
     pub fn may_visit(&self, index: usize) -> bool {
         let steps = self.wizard.steps();
-        let is_answered = |(step, state): &(Step, StepState)| *step == Step::Review || *state != StepState::Open;
+        let is_answered = |(step, _): &(Step, StepState)| !self.wizard.has_open_questions(*step);
         match steps.get(index) {
             Some((step, _)) if *step == self.wizard.step() => true,
             Some((Step::Review, _)) => self.wizard.is_answered(),

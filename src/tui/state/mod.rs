@@ -18,7 +18,7 @@ pub use copying::Copyable;
 pub use home::{Home, Look};
 pub use log::Log;
 pub use looking::{Fact, Looking};
-pub use progress::{Progress, Row, Status};
+pub use progress::{Finish, Progress, Row, Status};
 pub use review::{Item, Pane, Review, TreeRow};
 pub use taking_away::{Fate, TakingAway};
 pub use trial::Trial;
