@@ -139,6 +139,12 @@ impl Cluster {
         self.patch(&as_of(live, object)?, PatchParams::apply(manager), write).await
     }
 
+    /// The same, and takes the fields that somebody else owns. Only for what is ours by its name, where what they wrote is kept and
+    /// it is said that it was taken.
+    pub async fn take_over_if_unchanged(&self, live: &Value, object: &Value, manager: &str) -> Result<Value, Error> {
+        self.patch(&as_of(live, object)?, PatchParams::apply(manager).force(), Write::ForReal).await
+    }
+
     async fn patch(&self, object: &Value, params: PatchParams, write: Write) -> Result<Value, Error> {
         let name = ObjectRef::of(object)?;
         let resource = self.resource(&name.api_version, &name.kind).await?;

@@ -3,7 +3,9 @@
 use super::{
     Seen, Target, consistency, diff,
     event::{Action, Counts, Events, Problem, ProblemKind, StepSummary, Title},
-    fill_in, history, leftovers, problem, registration, rights, title,
+    fill_in,
+    history::{self, Trace},
+    leftovers, problem, registration, rights, title,
 };
 use crate::{
     answers::Answers,
@@ -115,19 +117,27 @@ pub async fn plan(target: &Target, answers: &Answers, events: &Events) -> Result
     let seen = super::look(target, answers, events).await?;
     let parts = blueprint::blueprint(answers, &seen.facts, &seen.existing)?;
     events.tell(super::event::Event::Looking { at: format!("what is live of {} objects", parts.len()) });
-    let mut steps: Vec<Step> = stream::iter(parts.iter().map(|part| step(target, answers, &seen, &parts, part)))
-        .buffered(LOOKS_AT_ONCE)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .collect::<Result<_, _>>()?;
+    let looked_at: Vec<(Step, Option<Trace>)> =
+        stream::iter(parts.iter().map(|part| step(target, answers, &seen, &parts, part)))
+            .buffered(LOOKS_AT_ONCE)
+            .collect::<Vec<_>>()
+            .await
+            .into_iter()
+            .collect::<Result<_, _>>()?;
+    let (mut steps, traces): (Vec<Step>, Vec<Option<Trace>>) = looked_at.into_iter().unzip();
     steps.extend(leftovers::find(target, answers, &seen.facts, &parts).await?);
-    steps.extend(history::step(answers, &steps));
+    steps.extend(history::step(answers, &steps, traces.into_iter().flatten()));
     rights::block_what_is_denied(target, &mut steps).await?;
     Ok(Plan { answers: answers.clone(), seen, steps })
 }
 
-async fn step(target: &Target, answers: &Answers, seen: &Seen, parts: &[Part], part: &Part) -> Result<Step, Problem> {
+async fn step(
+    target: &Target,
+    answers: &Answers,
+    seen: &Seen,
+    parts: &[Part],
+    part: &Part,
+) -> Result<(Step, Option<Trace>), Problem> {
     let found = match &part.body {
         PartBody::Registration(wanted) => match seen.registration.problem_of(wanted) {
             Some(problem) => blocked(problem.clone()),
@@ -141,7 +151,7 @@ async fn step(target: &Target, answers: &Answers, seen: &Seen, parts: &[Part], p
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
         PartBody::History(_) => Found::from((Action::Update, String::new())),
     };
-    let Found { mut action, diff, mut problem, live_uid } = found;
+    let Found { mut action, diff, mut problem, live_uid, trace } = found;
     if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, parts, part)) {
         (action, problem) = (Action::Blocked, Some(not_ready));
     }
@@ -155,7 +165,7 @@ async fn step(target: &Target, answers: &Answers, seen: &Seen, parts: &[Part], p
         PartBody::Manifest(manifest) if is_kind(manifest, "ClusterIssuer") => seen.zone_role.warnings_of_issuer(),
         _ => Vec::new(),
     };
-    Ok(Step { part: part.clone(), title: title::of(part), action, diff, warnings, problem, live_uid })
+    Ok((Step { part: part.clone(), title: title::of(part), action, diff, warnings, problem, live_uid }, trace))
 }
 
 fn is_kind(manifest: &Manifest, kind: &str) -> bool {
@@ -190,11 +200,13 @@ struct Found {
     diff: String,
     problem: Option<Problem>,
     live_uid: Option<String>,
+    /// What earlier runs left in the live object.
+    trace: Option<Trace>,
 }
 
 impl From<(Action, String)> for Found {
     fn from((action, diff): (Action, String)) -> Self {
-        Self { action, diff, problem: None, live_uid: None }
+        Self { action, diff, problem: None, live_uid: None, trace: None }
     }
 }
 
@@ -234,10 +246,11 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
     if !may_be_ours(&live, manifest) {
         return Ok(blocked(problem::foreign_object(&name, &live)));
     }
+    let trace = Some(Trace::of(&live));
     // What is written into an object that is being deleted goes with it.
     if live.pointer("/metadata/deletionTimestamp").is_some() {
         let diff = diff::between(None, Some(&shown(manifest)));
-        return Ok(Found { action: Action::Replace, diff, problem: None, live_uid });
+        return Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace });
     }
     let mut vault = seen.vault.clone();
     if seen.client_secret_is_to_be_made() {
@@ -257,13 +270,13 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
             if diff.is_empty() && !owned {
                 "# no value changes, only that the fields are ours again\n".clone_into(&mut diff);
             }
-            Ok(Found { action, diff, problem: None, live_uid })
+            Ok(Found { action, diff, problem: None, live_uid, trace })
         }
         Err(cluster::Error::Invalid { ref causes, .. })
             if causes.iter().any(|cause| cause.message.contains("immutable")) =>
         {
             let diff = diff::between(Some(&live), Some(&wanted));
-            Ok(Found { action: Action::Replace, diff, problem: None, live_uid })
+            Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace })
         }
         Err(error) => {
             let tried = format!("asked the server what applying {} {} would do", name.kind, name.name);
@@ -273,7 +286,7 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
 }
 
 fn blocked(problem: Problem) -> Found {
-    Found { action: Action::Blocked, diff: String::new(), problem: Some(problem), live_uid: None }
+    Found { problem: Some(problem), ..Found::from((Action::Blocked, String::new())) }
 }
 
 /// What a plan shows in the place of a value that is still to be made.

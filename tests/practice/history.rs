@@ -1,6 +1,7 @@
 //! What was done is written down in the cluster, by runs that changed something, and told again to whoever comes next.
 
 use crate::{
+    knock::own_credentials,
     teardown::take_away,
     world::{EXAMPLE, World},
 };
@@ -144,10 +145,10 @@ fn given_a_teardown_that_leaves_something_then_it_is_written_down_and_goes_with_
 }
 
 #[test]
-fn given_somebody_edits_the_history_then_it_is_theirs_until_they_take_it_out_and_they_are_told() {
+fn given_somebody_edits_the_history_then_what_they_wrote_is_set_aside_and_said_and_the_run_goes_on() {
     let world = World::healthy();
     world.set_up();
-    let edit = |text: Value| {
+    let edit = |text: &str| {
         let change = json!({"data": {"history.yaml": text}});
         world
             .ground
@@ -155,9 +156,11 @@ fn given_somebody_edits_the_history_then_it_is_theirs_until_they_take_it_out_and
             .patch("kubectl-edit", ("", "ConfigMap"), Some("myapp"), "gatewright-myapp", &change)
             .unwrap();
     };
-    let undo_a_route =
-        || world.ground.cluster().delete("networking.istio.io", "VirtualService", Some("myapp"), "myapp");
-    edit(json!("not: [a list"));
+    let mend_a_route = || {
+        world.ground.cluster().delete("networking.istio.io", "VirtualService", Some("myapp"), "myapp").unwrap();
+        world.run(&["setup", "--answers", EXAMPLE, "--yes"])
+    };
+    edit("not: [a list");
     let ran = world.run(&["status", "--history"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("myapp/myapp") && ran.stderr.contains("history.yaml"), "{}", ran.stderr);
@@ -165,20 +168,70 @@ fn given_somebody_edits_the_history_then_it_is_theirs_until_they_take_it_out_and
     world.set_up();
     assert!(world.writes_since(requests).is_empty(), "a spoilt history is no reason to write");
 
-    undo_a_route().unwrap();
-    let ran = world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
-    assert_eq!(ran.code, Some(1), "the plan said that it would be written down: {}", ran.stderr);
-    assert!(
-        ran.stderr.contains("kubectl-edit") && ran.stderr.contains("take the key history.yaml out"),
-        "{}",
-        ran.stderr
-    );
-    assert!(world.ground.cluster().get("networking.istio.io", "VirtualService", Some("myapp"), "myapp").is_some());
+    let ran = mend_a_route();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for said in [
+        "The history is not as it was written (it can't be read): what stands there is set aside under history-set-aside.yaml.",
+        "what stood in history.yaml (it can't be read) is kept under history-set-aside.yaml",
+    ] {
+        assert!(ran.stderr.contains(said), "{said:?} is not in:\n{}", ran.stderr);
+    }
+    assert_eq!(record(&world)["data"]["history-set-aside.yaml"], "not: [a list");
+    let told = history(&world, &[]);
+    assert_eq!(told.len(), 1, "it is begun anew: {told:#?}");
 
-    edit(Value::Null);
-    undo_a_route().unwrap();
+    // One that can be read goes on, whoever wrote it; what they wrote beside the entries is kept too.
+    let mine = format!("# mine\n{}", record(&world)["data"]["history.yaml"].as_str().unwrap());
+    edit(&mine);
+    let ran = mend_a_route();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(written by kubectl-edit)"), "{}", ran.stderr);
+    let aside = record(&world)["data"]["history-set-aside.yaml"].as_str().unwrap().to_owned();
+    assert_eq!(aside, format!("{}\n---\nnot: [a list", mine.trim_end()));
+    assert_eq!(history(&world, &[]).len(), 2);
+
+    // From then on it is ours again, and what was set aside stays.
+    let ran = mend_a_route();
+    assert!(ran.code == Some(0) && !ran.stderr.contains("set aside"), "{}", ran.stderr);
+    assert_eq!(record(&world)["data"]["history-set-aside.yaml"], aside);
+    assert_eq!(history(&world, &[]).len(), 3);
+    let requests = world.ground.journal().requests();
     world.set_up();
+    assert!(world.writes_since(requests).is_empty(), "{:#?}", world.writes_since(requests));
+}
+
+#[test]
+fn given_a_run_that_was_killed_then_the_next_one_says_when_it_wrote_last_and_the_one_after_says_nothing() {
+    let killed = "{server: kubernetes, method: PATCH, path: '*/deployments/myapp-oauth2-proxy*', nth: 1}";
+    let world = World::of(crate::killed::killed_after(killed));
+    assert_eq!(world.run(&["setup", "--answers", EXAMPLE, "--yes"]).code, None, "the story is told");
+    let next = world.set_up();
+    assert!(next.stderr.contains("did not say how it ended"), "{}", next.stderr);
+    world.ground.cluster().delete("networking.istio.io", "VirtualService", Some("myapp"), "myapp").unwrap();
+    let after = world.set_up();
+    assert!(!after.stderr.contains("did not say how it ended"), "{}", after.stderr);
+    assert_eq!(history(&world, &[]).len(), 2);
+}
+
+#[test]
+fn given_a_run_that_only_hands_something_over_then_it_is_written_down_unless_that_was_told_already() {
+    let world = World::named("consent-refused");
+    let set_up = || world.run(&["setup", "--answers", EXAMPLE, "--yes"]);
+    assert_eq!(set_up().code, Some(3));
     assert_eq!(history(&world, &[]).len(), 1);
+    let client_id = own_credentials(&world).0;
+    assert!(world.ground.tenant().grant_admin_consent(&client_id));
+
+    // Less is left to others than before: nothing is changed, and what is still missing is written down.
+    let less = set_up();
+    assert_eq!(less.code, Some(3), "{}", less.stderr);
+    let told = history(&world, &[]);
+    assert_eq!((told.len(), &told[0]["outcome"]), (2, &json!("handedOver")), "{told:#?}");
+    assert_eq!(told[0]["objects"], json!({"handed over": {"Role assignment": 1}}), "{told:#?}");
+    let requests = world.ground.journal().requests();
+    assert_eq!(set_up().code, Some(3));
+    assert!(world.writes_since(requests).iter().all(|write| !write.path.contains("configmaps")));
+    assert_eq!(history(&world, &[]).len(), 2);
 }
 
 #[test]

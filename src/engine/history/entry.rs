@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// The key of the record under which the history is kept.
 pub const HISTORY_KEY: &str = "history.yaml";
+/// The key of the record under which is kept what somebody else had written into the history.
+pub const SET_ASIDE_KEY: &str = "history-set-aside.yaml";
 
 /// How many entries are kept; older ones go.
 const MOST_ENTRIES: usize = 50;
@@ -111,6 +113,17 @@ impl History {
     }
 }
 
+/// What is kept aside once `text` is: it comes before what was set aside earlier, whose end goes where there is no room for it.
+pub(super) fn set_aside(text: &str, earlier: Option<&str>) -> String {
+    let mut all = earlier.map_or_else(|| text.to_owned(), |earlier| format!("{}\n---\n{earlier}", text.trim_end()));
+    if all.len() > MOST_BYTES {
+        let end = (0..=MOST_BYTES).rev().find(|end| all.is_char_boundary(*end)).unwrap_or_default();
+        all.truncate(end);
+        all.push_str("\n# the rest was too long to keep\n");
+    }
+    all
+}
+
 fn written(entries: &[Entry]) -> String {
     let options = serde_saphyr::ser_options! { folded_wrap_chars: 100_000 };
     let mut text = HEADING.to_owned();
@@ -123,7 +136,7 @@ fn written(entries: &[Entry]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, HISTORY_KEY, History, MOST_BYTES, MOST_CHARACTERS, MOST_ENTRIES};
+    use super::{Entry, HISTORY_KEY, History, MOST_BYTES, MOST_CHARACTERS, MOST_ENTRIES, set_aside};
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -186,6 +199,14 @@ mod tests {
         let kept = History::of(&record(&text)).entries;
         assert!(kept.len() > 10 && kept[0].at > kept[1].at, "{}", kept.len());
         assert_eq!(kept[0].entra.as_ref().unwrap().chars().count(), MOST_CHARACTERS + 1);
+    }
+
+    #[test]
+    fn given_something_is_set_aside_then_what_was_before_stays_behind_it_and_the_bytes_are_bounded() {
+        let twice = set_aside("second\n", Some(&set_aside("first\n", None)));
+        assert_eq!(twice, "second\n---\nfirst\n");
+        let long = set_aside(&"ö".repeat(MOST_BYTES), Some(&twice));
+        assert!(long.len() < MOST_BYTES + 100 && long.ends_with("too long to keep\n"), "{}", long.len());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What was done to an installation, when, by whom and how it ended: kept beside the recorded answers, in the cluster, without
 //! secrets and bounded (docs/decisions/history.md).
 //!
-//! `entry` is what is kept, and how it is read and written down; `write_down` is for the end of a run that changed something.
+//! `entry` is what is kept, and how it is read and written down; `write_down` is for the end of a run that changed something; `trace` is
+//! what a run leaves behind that never came to its end.
 
 mod entry;
 mod note;
+mod trace;
 
-pub use entry::{Entry, HISTORY_KEY, History};
+pub use entry::{Entry, HISTORY_KEY, History, SET_ASIDE_KEY};
 pub(super) use note::{Did, HISTORY_MANAGER, step, write_down};
+pub(super) use trace::Trace;
 
 use super::{event::Problem, plan::INSTALLATION_LABEL, problem};
 use crate::cluster::Cluster;
