@@ -15,6 +15,7 @@ pub mod facts;
 #[cfg(feature = "practice")]
 pub mod practice;
 pub mod prompts;
+pub mod redis;
 pub mod secret;
 pub mod tls;
 pub mod tui;

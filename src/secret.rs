@@ -27,6 +27,12 @@ impl Secret {
         self.0.expose_secret()
     }
 
+    /// Its SHA-256, as Redis takes a password that it need not know: 64 hex digits. Only of values with at least 128 bits of entropy
+    /// does it tell nothing; it is for its one destination as well.
+    pub fn sha256(&self) -> String {
+        hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.expose().as_bytes()).as_ref())
+    }
+
     /// A short name for the value: the first eight hex digits of its SHA-256.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
@@ -46,13 +52,22 @@ pub struct Fingerprint(String);
 impl Fingerprint {
     /// The fingerprint of `bytes`: the first eight hex digits of their SHA-256.
     pub fn of(bytes: &[u8]) -> Self {
-        use std::fmt::Write as _;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-        Self(digest.as_ref().iter().take(4).fold(String::with_capacity(8), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        }))
+        Self(hex(digest.as_ref().get(..4).unwrap_or_default()))
     }
+
+    /// A fingerprint that was written down.
+    pub fn read(text: &str) -> Option<Self> {
+        (text.len() == 8 && text.bytes().all(|digit| digit.is_ascii_hexdigit())).then(|| Self(text.to_owned()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl fmt::Display for Fingerprint {

@@ -234,6 +234,12 @@ impl<'a> Context<'a> {
             .map_or_else(|| Known::Later("known once the Secret is made").text(), ToString::to_string)
     }
 
+    /// The fingerprint of a Secret's values as they were when the program that they are for was started.
+    pub(super) fn fingerprint_at_start(&self, secret: &str) -> String {
+        let at_start = self.existing.started_with.get(secret);
+        at_start.map_or_else(|| self.secret_fingerprint(secret), ToString::to_string)
+    }
+
     /// The marks that every object of ours carries; `component` says which part of the chain it belongs to.
     pub(super) fn labels(&self, component: &str) -> BTreeMap<String, String> {
         [

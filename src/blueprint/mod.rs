@@ -37,6 +37,7 @@ pub use object::{
 };
 pub use proxy::{CLIENT_SECRET_KEY, COOKIE_SECRET_KEY, CREDENTIALS_CHECKSUM, SESSIONS_CHECKSUM};
 pub use reasons::FieldReason;
+pub use session_store::{NEXT_PASSWORD_VARIABLE, PASSWORD_KEY, PORT as SESSION_STORE_PORT, session_store_labels};
 
 use crate::{answers::Answers, facts::Facts};
 use context::Context;

@@ -240,4 +240,7 @@ pub struct Existing {
     /// A fingerprint over the values that a pod reads from a Secret, by the Secret's name, so that pods are replaced when a
     /// value changes (models.md B10).
     pub secret_fingerprints: BTreeMap<String, Fingerprint>,
+    /// The same as it was when the program that the Secret is for was started, by the Secret's name, where that program was told of
+    /// another value while it ran.
+    pub started_with: BTreeMap<String, Fingerprint>,
 }

@@ -107,6 +107,15 @@ pub(super) fn secret_variable(name: &str, secret: &str, key: &str) -> EnvVar {
     }
 }
 
+/// The same for a key that is not always there; without it the variable is not set.
+pub(super) fn optional_secret_variable(name: &str, secret: &str, key: &str) -> EnvVar {
+    let mut variable = secret_variable(name, secret, key);
+    if let Some(selector) = variable.value_from.as_mut().and_then(|source| source.secret_key_ref.as_mut()) {
+        selector.optional = Some(true);
+    }
+    variable
+}
+
 /// No more rights than a container needs. On the container and not on the pod: Istio's own init container runs as root.
 pub(super) fn confined(user: i64) -> SecurityContext {
     SecurityContext {

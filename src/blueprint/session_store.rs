@@ -2,12 +2,12 @@
 //! again, and nothing else.
 
 use super::{
-    context::{Context, object_part},
+    context::{Context, Names, object_part},
     object::{Part, PartBody, SecretValue, Wave},
     pods,
 };
 use crate::{
-    answers::{Sessions, names::ImageReference},
+    answers::{Answers, Sessions, names::ImageReference},
     facts::RedisServiceFacts,
 };
 use k8s_openapi::api::{
@@ -22,21 +22,36 @@ use std::collections::BTreeMap;
 const COMPONENT: &str = "session-store";
 
 /// The port of the store, and its name: the prefix tells Istio that it is not HTTP.
-pub(super) const PORT: u16 = 6379;
+pub const PORT: u16 = 6379;
 const PORT_NAME: &str = "tcp-redis";
 
 /// The key of the store's Secret.
-pub(super) const PASSWORD_KEY: &str = "password";
+pub const PASSWORD_KEY: &str = "password";
+/// Beside it in the store's Secret, while a rotation goes on: the password that comes next.
+const NEXT_PASSWORD_KEY: &str = "password-next";
+/// Beside it in the store's Secret, while a rotation goes on: the password that was in use before.
+const PREVIOUS_PASSWORD_KEY: &str = "password-previous";
+
+/// The variable by which the store is told of the password that comes next. A store without it knows one password alone.
+pub const NEXT_PASSWORD_VARIABLE: &str = "REDIS_PASSWORD_NEXT";
 
 /// The user and group of the official images (domain.md 6).
 const USER: i64 = 999;
 
-/// The configuration comes over standard input and not as arguments, where `ps` would show the password. There is no `$(...)`
-/// in it, which Kubernetes would look at first.
+/// Takes every password that the Secret holds, so that a store that starts in the middle of a rotation knows whichever its clients
+/// use. They are told as hashes, because a server that cannot make sense of a line of its configuration prints it; and the configuration
+/// comes over standard input and not as arguments, where `ps` would show it. There is no `$(...)` in it, which Kubernetes would look at
+/// first.
 const START: &str = r#"server=redis-server
 command -v valkey-server > /dev/null && server=valkey-server
+: "${REDIS_PASSWORD:?is empty}"
+passwords=
+for password in "$REDIS_PASSWORD" "$REDIS_PASSWORD_NEXT" "$REDIS_PASSWORD_PREVIOUS"; do
+  hash=`printf %s "$password" | sha256sum | cut -c 1-64`
+  test -z "$password" || passwords="$passwords #$hash"
+done
 exec "$server" - <<CONFIGURATION
-requirepass $REDIS_PASSWORD
+user default on $passwords ~* +@all
 save ""
 appendonly no
 dir /data
@@ -45,9 +60,11 @@ maxmemory-policy volatile-lru
 CONFIGURATION
 "#;
 
+/// Asks without a password: the one that the container was started with may have been taken away since, and whoever refuses an answer
+/// for want of one is there.
 const ASK: &str = r#"client=redis-cli
 command -v valkey-cli > /dev/null && client=valkey-cli
-REDISCLI_AUTH="$REDIS_PASSWORD" "$client" ping | grep -q PONG
+"$client" ping 2>&1 | grep -q -e PONG -e NOAUTH
 "#;
 
 /// How long a connection is kept that nobody uses, in seconds. A Redis may cut one without a word (its `timeout`; Azure's after ten
@@ -89,6 +106,11 @@ pub(super) fn password_at<'a>(context: &'a Context<'_>) -> (&'a str, &'a str) {
     }
 }
 
+/// The labels of the pods of a session store that is ours.
+pub fn session_store_labels(answers: &Answers) -> BTreeMap<String, String> {
+    pods::selector(&Names::of(answers).store)
+}
+
 /// Nothing, where the store is there already.
 pub(super) fn parts(context: &Context<'_>) -> Vec<Part> {
     let Sessions::Own { image } = &context.answers.sessions else { return Vec::new() };
@@ -128,8 +150,10 @@ fn secret(context: &Context<'_>) -> Part {
 
 fn deployment(context: &Context<'_>, image: &ImageReference) -> Part {
     let name = context.names.store.as_str();
+    // Of the password that the store was started with: a rotation tells it of another one while it runs, and a new pod would have
+    // forgotten every session.
     let annotations =
-        BTreeMap::from([("gatewright.dev/checksum-sessions".to_owned(), context.secret_fingerprint(name))]);
+        BTreeMap::from([("gatewright.dev/checksum-sessions".to_owned(), context.fingerprint_at_start(name))]);
     let pod = PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(context, image)],
@@ -160,13 +184,18 @@ fn deployment(context: &Context<'_>, image: &ImageReference) -> Part {
 
 fn container(context: &Context<'_>, image: &ImageReference) -> Container {
     let shell = |script: &str| vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+    let store = context.names.store.as_str();
     Container {
         name: "valkey".to_owned(),
         image: Some(image.to_string()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // Its last words are told when it does not start; neither program writes a termination message of its own.
         command: Some(shell(START)),
-        env: Some(vec![pods::secret_variable("REDIS_PASSWORD", &context.names.store, PASSWORD_KEY)]),
+        env: Some(vec![
+            pods::secret_variable("REDIS_PASSWORD", store, PASSWORD_KEY),
+            pods::optional_secret_variable(NEXT_PASSWORD_VARIABLE, store, NEXT_PASSWORD_KEY),
+            pods::optional_secret_variable("REDIS_PASSWORD_PREVIOUS", store, PREVIOUS_PASSWORD_KEY),
+        ]),
         ports: Some(vec![ContainerPort {
             name: Some(PORT_NAME.to_owned()),
             container_port: i32::from(PORT),

@@ -192,6 +192,8 @@ pub enum Rotated {
     CookieSecret,
     /// The certificate's key, where cert-manager keeps it; nobody notices.
     CertificateKey,
+    /// The password of the session store that was set up with it; nobody notices.
+    RedisPassword,
 }
 
 /// How to write exported objects.

@@ -38,6 +38,7 @@ impl From<Rotated> for What {
             Rotated::ClientSecret => Self::ClientSecret,
             Rotated::CookieSecret => Self::CookieSecret,
             Rotated::CertificateKey => Self::CertificateKey,
+            Rotated::RedisPassword => Self::RedisPassword,
         }
     }
 }

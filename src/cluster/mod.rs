@@ -4,6 +4,7 @@ mod connect;
 mod discover;
 mod error;
 mod fields;
+mod forward;
 mod kinds;
 mod listing;
 mod live;

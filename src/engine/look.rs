@@ -13,6 +13,7 @@ use crate::{
     cluster::{DiscoverRequest, Error, ObjectRef, RedisRequest},
     facts::{Facts, RegisteredFacts, TlsSecretFacts},
 };
+use std::collections::BTreeMap;
 
 /// What was seen of the world.
 #[derive(Clone, Debug)]
@@ -52,7 +53,8 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
     events.tell(Event::Looking { at: format!("tenant {}", facts.tenant.domain) });
     let unknown = Existing {
         registered: Known::Later("known once the application is registered"),
-        secret_fingerprints: std::collections::BTreeMap::new(),
+        secret_fingerprints: BTreeMap::new(),
+        started_with: BTreeMap::new(),
     };
     let parts = blueprint::blueprint(answers, &facts, &unknown)?;
     let (mut registration, stored, zone_role) = tokio::try_join!(
@@ -71,7 +73,7 @@ pub async fn look(target: &Target, answers: &Answers, events: &Events) -> Result
         // It is about to be replaced: what pods read will have another fingerprint.
         secret_fingerprints.remove(&client_secret_at.0);
     }
-    let existing = Existing { registered, secret_fingerprints };
+    let existing = Existing { registered, secret_fingerprints, started_with: vault.started_with() };
     Ok(Seen { facts, existing, registration, zone_role, vault, client_secret_at })
 }
 

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     answers::Answers,
-    blueprint::{self, FIELD_MANAGER, Impossible, Manifest, MeshProvider, Part, PartBody, Reason, RegistrationPart},
+    blueprint::{
+        self, FIELD_MANAGER, Impossible, Manifest, MeshProvider, Part, PartBody, Reason, RegistrationPart, Wave,
+    },
     cluster::{self, ObjectRef, Write, mesh_config},
 };
 use futures::{StreamExt as _, stream};
@@ -19,6 +21,10 @@ use serde_json::Value;
 pub const INSTALLATION_LABEL: &str = "gatewright.dev/installation";
 /// The label that tells the namespace of the application that an object belongs to.
 pub const INSTALLATION_NAMESPACE_LABEL: &str = "gatewright.dev/installation-namespace";
+
+/// What a new pod of the session store means.
+const FORGETS_SESSIONS: &str = "EVERYBODY IS SIGNED OUT: the session store is started again, and keeps sessions in memory; people go \
+                                through sign-in once more, mostly without typing anything.";
 
 /// How many requests are in flight at once while looking.
 const LOOKS_AT_ONCE: usize = 8;
@@ -151,7 +157,7 @@ async fn step(
         PartBody::Manifest(manifest) => compare_manifest(target, seen, manifest).await?,
         PartBody::History(_) => Found::from((Action::Update, String::new())),
     };
-    let Found { mut action, diff, mut problem, live_uid, trace } = found;
+    let Found { mut action, diff, mut problem, live_uid, trace, new_pods } = found;
     if let (Action::Create | Action::Update, Some(not_ready)) = (action, issuer_not_ready(seen, parts, part)) {
         (action, problem) = (Action::Blocked, Some(not_ready));
     }
@@ -163,6 +169,7 @@ async fn step(
         PartBody::Registration(wanted) => registration::warnings(wanted, seen),
         PartBody::ZoneRole(_) => seen.zone_role.warnings(),
         PartBody::Manifest(manifest) if is_kind(manifest, "ClusterIssuer") => seen.zone_role.warnings_of_issuer(),
+        PartBody::Manifest(_) if new_pods && part.wave == Wave::SessionStore => vec![FORGETS_SESSIONS.to_owned()],
         _ => Vec::new(),
     };
     Ok((Step { part: part.clone(), title: title::of(part), action, diff, warnings, problem, live_uid }, trace))
@@ -202,11 +209,13 @@ struct Found {
     live_uid: Option<String>,
     /// What earlier runs left in the live object.
     trace: Option<Trace>,
+    /// Whether pods that are there are replaced.
+    new_pods: bool,
 }
 
 impl From<(Action, String)> for Found {
     fn from((action, diff): (Action, String)) -> Self {
-        Self { action, diff, problem: None, live_uid: None, trace: None }
+        Self { action, diff, problem: None, live_uid: None, trace: None, new_pods: false }
     }
 }
 
@@ -250,7 +259,7 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
     // What is written into an object that is being deleted goes with it.
     if live.pointer("/metadata/deletionTimestamp").is_some() {
         let diff = diff::between(None, Some(&shown(manifest)));
-        return Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace });
+        return Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace, new_pods: true });
     }
     let mut vault = seen.vault.clone();
     if seen.client_secret_is_to_be_made() {
@@ -270,13 +279,14 @@ async fn compare_manifest(target: &Target, seen: &Seen, manifest: &Manifest) -> 
             if diff.is_empty() && !owned {
                 "# no value changes, only that the fields are ours again\n".clone_into(&mut diff);
             }
-            Ok(Found { action, diff, problem: None, live_uid, trace })
+            let new_pods = live.pointer("/spec/template") != after.pointer("/spec/template");
+            Ok(Found { action, diff, problem: None, live_uid, trace, new_pods })
         }
         Err(cluster::Error::Invalid { ref causes, .. })
             if causes.iter().any(|cause| cause.message.contains("immutable")) =>
         {
             let diff = diff::between(Some(&live), Some(&wanted));
-            Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace })
+            Ok(Found { action: Action::Replace, diff, problem: None, live_uid, trace, new_pods: true })
         }
         Err(error) => {
             let tried = format!("asked the server what applying {} {} would do", name.kind, name.name);

@@ -20,6 +20,12 @@ const PREVIOUS_EXPIRES_ANNOTATION: &str = "gatewright.dev/previous-client-secret
 /// While a rotation goes on, a value that was in use before it stands beside the new one, under the same key with this behind it.
 /// No pod reads it.
 const PREVIOUS: &str = "-previous";
+/// While a rotation goes on, a value that is not in use yet stands beside the one that is, under the same key with this behind it. The
+/// program that checks it reads it when it starts, so that it is good before anybody uses it.
+const NEXT: &str = "-next";
+/// On a Secret whose program was told of another value while it ran: the fingerprint of the values in use, and after a space that of
+/// those which it was started with. It counts as long as the first one is true.
+const STARTED_WITH_ANNOTATION: &str = "gatewright.dev/started-with";
 
 /// A client secret that Entra has just made.
 #[derive(Clone, Debug)]
@@ -62,6 +68,8 @@ struct Stored {
     annotations: BTreeMap<String, String>,
     /// What was in use before a rotation that goes on, by the key of what is in use now.
     previous: BTreeMap<String, Secret>,
+    /// What is not in use yet, by the key of what is.
+    next: BTreeMap<String, Secret>,
 }
 
 /// The values of our Secrets, by name. All of an installation's Secrets are in the application's namespace.
@@ -88,6 +96,24 @@ impl Stored {
         Fingerprint::of(text.as_bytes())
     }
 
+    /// The fingerprint of the values that the program which checks them was started with, where it was told of others since.
+    fn started_with(&self) -> Option<Fingerprint> {
+        let (now, at_start) = self.annotations.get(STARTED_WITH_ANNOTATION)?.split_once(' ')?;
+        (now == self.fingerprint().to_string()).then(|| Fingerprint::read(at_start)).flatten()
+    }
+
+    /// Changes values in use of which the program that checks them is told while it runs.
+    fn change_at_run_time(&mut self, change: impl FnOnce(&mut Self)) {
+        let at_start = self.started_with().unwrap_or_else(|| self.fingerprint());
+        change(self);
+        let now = self.fingerprint();
+        if now == at_start {
+            self.annotations.remove(STARTED_WITH_ANNOTATION);
+        } else {
+            self.annotations.insert(STARTED_WITH_ANNOTATION.to_owned(), format!("{now} {at_start}"));
+        }
+    }
+
     fn rename_annotations(&mut self, from: [&str; 2], to: [&str; 2]) {
         for (from, to) in from.into_iter().zip(to) {
             match self.annotations.remove(from) {
@@ -108,8 +134,9 @@ impl Vault {
         });
         let annotations = live.pointer("/metadata/annotations").and_then(Value::as_object).into_iter().flatten();
         let ours = |key: &str| {
-            [KEY_ID_ANNOTATION, EXPIRES_ANNOTATION, PREVIOUS_KEY_ID_ANNOTATION, PREVIOUS_EXPIRES_ANNOTATION]
-                .contains(&key)
+            key == STARTED_WITH_ANNOTATION
+                || ANNOTATIONS_IN_USE.contains(&key)
+                || ANNOTATIONS_OF_PREVIOUS.contains(&key)
         };
         let annotations = annotations
             .filter(|(key, _)| ours(key))
@@ -117,9 +144,10 @@ impl Vault {
             .collect();
         let mut stored = Stored { annotations, ..Stored::default() };
         for (key, value) in values {
-            match key.strip_suffix(PREVIOUS) {
-                Some(of) => stored.previous.insert(of.to_owned(), value),
-                None => stored.values.insert(key, value),
+            match (key.strip_suffix(PREVIOUS), key.strip_suffix(NEXT)) {
+                (Some(of), _) => stored.previous.insert(of.to_owned(), value),
+                (None, Some(of)) => stored.next.insert(of.to_owned(), value),
+                (None, None) => stored.values.insert(key, value),
             };
         }
         self.stored.insert(name.to_owned(), stored);
@@ -176,6 +204,62 @@ impl Vault {
         if let Some(old) = stored.values.insert(key.to_owned(), new) {
             stored.previous.insert(key.to_owned(), old);
         }
+    }
+
+    /// Whether a value that is not in use yet stands beside the one under `key`.
+    pub(super) fn has_next(&self, name: &str, key: &str) -> bool {
+        self.stored.get(name).is_some_and(|stored| stored.next.contains_key(key))
+    }
+
+    /// Puts a value beside the one under `key` that is not in use yet.
+    pub(super) fn propose(&mut self, name: &str, key: &str, next: Secret) {
+        self.stored.entry(name.to_owned()).or_default().next.insert(key.to_owned(), next);
+    }
+
+    /// Puts the value that was proposed into use, with the one that was in use beside it. Whether there was one.
+    pub(super) fn adopt_next(&mut self, name: &str, key: &str) -> bool {
+        let Some(stored) = self.stored.get_mut(name) else { return false };
+        let Some(next) = stored.next.remove(key) else { return false };
+        stored.change_at_run_time(|stored| {
+            if let Some(old) = stored.values.insert(key.to_owned(), next) {
+                stored.previous.insert(key.to_owned(), old);
+            }
+        });
+        true
+    }
+
+    /// Puts what was in use before into use again, with what took its place beside it, not in use any more. Whether there was anything.
+    pub(super) fn propose_again(&mut self, name: &str, key: &str) -> bool {
+        let Some(stored) = self.stored.get_mut(name) else { return false };
+        let Some(old) = stored.previous.remove(key) else { return false };
+        stored.change_at_run_time(|stored| {
+            if let Some(new) = stored.values.insert(key.to_owned(), old) {
+                stored.next.insert(key.to_owned(), new);
+            }
+        });
+        true
+    }
+
+    /// Forgets the value that was proposed.
+    pub(super) fn forget_next(&mut self, name: &str, key: &str) {
+        if let Some(stored) = self.stored.get_mut(name) {
+            stored.next.remove(key);
+        }
+    }
+
+    /// The value in use under `key`, and after it those beside it that are not: the one that comes next, the one before.
+    pub(super) fn every_value(&self, name: &str, key: &str) -> Vec<Secret> {
+        let Some(stored) = self.stored.get(name) else { return Vec::new() };
+        [&stored.values, &stored.next, &stored.previous]
+            .into_iter()
+            .filter_map(|values| values.get(key))
+            .cloned()
+            .collect()
+    }
+
+    /// For each Secret whose program was told of another value while it ran, the fingerprint of those it was started with.
+    pub(super) fn started_with(&self) -> BTreeMap<String, Fingerprint> {
+        self.stored.iter().filter_map(|(name, stored)| Some((name.clone(), stored.started_with()?))).collect()
     }
 
     /// Puts what was in use before a rotation into use again; what took its place is forgotten. Whether there was anything.
@@ -269,12 +353,12 @@ impl Vault {
         let keys = || manifest.secrets.keys();
         let in_use = keys().filter_map(|key| Some((key.clone(), encoded(stored.values.get(key)?))));
         let before = keys().filter_map(|key| Some((format!("{key}{PREVIOUS}"), encoded(stored.previous.get(key)?))));
-        let data: Map<String, Value> = in_use.chain(before).collect();
+        let next = keys().filter_map(|key| Some((format!("{key}{NEXT}"), encoded(stored.next.get(key)?))));
+        let data: Map<String, Value> = in_use.chain(before).chain(next).collect();
         if let Some(fields) = object.as_object_mut() {
             fields.insert("data".to_owned(), data.into());
             let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-            let holds_client_secret = manifest.secrets.values().any(|source| *source == SecretValue::ClientSecret);
-            if let (true, Some(metadata)) = (holds_client_secret, metadata.as_object_mut()) {
+            if let (false, Some(metadata)) = (stored.annotations.is_empty(), metadata.as_object_mut()) {
                 let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
                 if let Some(annotations) = annotations.as_object_mut() {
                     annotations
@@ -316,9 +400,15 @@ impl Vault {
         self.stored.iter().map(|(name, stored)| (name.clone(), stored.fingerprint())).collect()
     }
 
-    /// The fingerprint of the values in use of Secret `name`, which is ours.
-    pub(super) fn fingerprint_of_ours(&self, name: &str) -> Option<Fingerprint> {
-        self.stored.get(name).map(Stored::fingerprint)
+    /// Whether Secret `name`, which is ours, has the same values in `other`: those in use, and those beside them.
+    pub(super) fn has_same_values(&self, other: &Self, name: &str) -> bool {
+        let state = |vault: &Self| {
+            let stored = vault.stored.get(name)?;
+            let beside = [&stored.previous, &stored.next]
+                .map(|values| values.iter().map(|(key, value)| (key.clone(), value.sha256())).collect::<Vec<_>>());
+            Some((stored.fingerprint(), stored.annotations.get(KEY_ID_ANNOTATION).cloned(), beside))
+        };
+        state(self) == state(other)
     }
 }
 
@@ -401,6 +491,36 @@ mod tests {
         assert_eq!(ended.fill(&manifest).unwrap()["data"], json!({"client-secret": "bmV3"}));
         assert!(read.put_back("proxy", "client-secret") && !read.put_back("proxy", "client-secret"));
         assert_eq!((read.fill(&manifest).unwrap(), read.fingerprints()), before);
+    }
+
+    #[test]
+    fn given_a_value_that_a_running_program_is_told_of_then_what_it_was_started_with_is_known_until_somebody_changes_it()
+     {
+        let manifest = manifest("store", "password", SecretValue::Random { bytes: 32 });
+        let mut vault = Vault::default();
+        vault.remember(&json!({"metadata": {"name": "store"}, "data": {"password": "b2xk"}}));
+        let before = (vault.fill(&manifest).unwrap(), vault.fingerprints());
+        vault.propose("store", "password", Secret::new("new"));
+        assert_eq!(vault.fingerprints(), before.1, "nobody uses it yet");
+        assert_eq!(vault.fill(&manifest).unwrap()["data"], json!({"password": "b2xk", "password-next": "bmV3"}));
+        assert!(vault.adopt_next("store", "password") && !vault.adopt_next("store", "password"));
+        let written = vault.fill(&manifest).unwrap();
+        assert_eq!(written["data"], json!({"password": "bmV3", "password-previous": "b2xk"}));
+        let mut read = Vault::default();
+        read.remember(&written);
+        assert_ne!(read.fingerprints(), before.1);
+        assert_eq!(read.started_with(), before.1, "the program has not been started again");
+        let mut ended = read.clone();
+        ended.forget_previous("store", "password");
+        let mut written = ended.fill(&manifest).unwrap();
+        assert_eq!(written["data"], json!({"password": "bmV3"}));
+        written["data"]["password"] = "b3RoZXI=".into();
+        ended.remember(&written);
+        assert!(ended.started_with().is_empty(), "somebody has changed it since, and nobody has told the program");
+        assert!(read.propose_again("store", "password") && !read.propose_again("store", "password"));
+        assert_eq!(read.every_value("store", "password").len(), 2);
+        read.forget_next("store", "password");
+        assert_eq!((read.fill(&manifest).unwrap(), read.fingerprints()), before, "as if nothing had been");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn with_redis(answers: &str, redis: &str) -> String {
     format!("{before}\nsessions:\n  redis: {redis}\n\nproxy:\n{after}")
 }
 
-fn example_with_redis(redis: &str) -> String {
+pub(crate) fn example_with_redis(redis: &str) -> String {
     with_redis(&std::fs::read_to_string(EXAMPLE).unwrap(), redis)
 }
 

@@ -3,28 +3,18 @@
 use crate::{
     export::secrets,
     knock,
+    traffic::{PEOPLE, PROGRAMS, REACHED, SENT_TO_SIGN_IN, Traffic, wait_until},
     world::{Ran, World},
 };
 use gatewright::practice::{Scenario, Timings};
-use reqwest::StatusCode;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
-
-/// Fifty requests a second.
-const PACE: Duration = Duration::from_millis(20);
-/// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Rotates as a pipeline does.
 pub(crate) fn rotate(world: &World, arguments: &[&str]) -> Ran {
     world.run(&[&["rotate", "--yes"], arguments].concat())
 }
 
-fn rotate_well(world: &World, arguments: &[&str]) -> Ran {
+pub(crate) fn rotate_well(world: &World, arguments: &[&str]) -> Ran {
     let ran = rotate(world, arguments);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     ran
@@ -50,6 +40,8 @@ pub(crate) fn is_whole(world: &World, at: &str) {
     assert_eq!(keys, ["client-secret", "cookie-secret"], "{at}");
     let in_use = secret["metadata"]["annotations"]["gatewright.dev/client-secret-key-id"].as_str().unwrap().to_owned();
     assert_eq!(credentials(world), [in_use], "{at}: one credential, the one in use");
+    let store = world.ground.cluster().get("", "Secret", Some("myapp"), "myapp-sessions").unwrap();
+    assert_eq!(store["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["password"], "{at}");
     gets_a_token(world, at);
     let deployment = deployment(world);
     let counts = &deployment["status"];
@@ -77,86 +69,14 @@ fn deployment(world: &World) -> Value {
     world.ground.cluster().get("apps", "Deployment", Some("myapp"), "myapp-oauth2-proxy").unwrap()
 }
 
-/// What became of requests, by the words for it.
-type Counts = Arc<Mutex<BTreeMap<String, u64>>>;
-
-/// Somebody who calls the application fifty times a second, or as often as answers come on a machine that is slower than that.
-struct Traffic {
-    counts: Counts,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Traffic {
-    fn of(world: &World, header: (&'static str, String)) -> Self {
-        let (client, address) = (knock::client(world), knock::address(world, "/deep/page"));
-        let counts = Counts::default();
-        let seen = Arc::clone(&counts);
-        let task = world.spawn(async move {
-            let mut pace = tokio::time::interval(PACE);
-            pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                pace.tick().await;
-                let met = match client.get(&address).header(header.0, &header.1).send().await {
-                    Ok(answer) if knock::reached_the_app(&answer) => "reached the application".to_owned(),
-                    Ok(answer) if answer.status() == StatusCode::FOUND => "was sent to sign in".to_owned(),
-                    Ok(answer) => format!("got {}", answer.status()),
-                    Err(error) => format!("got no answer: {error:?}"),
-                };
-                *seen.lock().unwrap().entry(met).or_default() += 1;
-            }
-        });
-        let traffic = Self { counts, task };
-        traffic.flows();
-        traffic
-    }
-
-    fn met(&self, what: &str) -> u64 {
-        self.counts.lock().unwrap().get(what).copied().unwrap_or_default()
-    }
-
-    /// Waits until some more requests have reached the application.
-    fn flows(&self) {
-        let before = self.met("reached the application");
-        wait_until(|| self.met("reached the application") > before + 5);
-    }
-
-    fn end(self) -> BTreeMap<String, u64> {
-        self.task.abort();
-        self.counts.lock().unwrap().clone()
-    }
-}
-
-fn wait_until(mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "it did not come true in time");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn a_person(world: &World) -> (&'static str, String) {
-    ("cookie", knock::sign_in(world, "alice@example.com", "/deep/page"))
-}
-
-fn a_program(world: &World) -> (&'static str, String) {
-    let (client_id, secret) = knock::own_credentials(world);
-    let token = knock::token(world, &client_id, &secret, &format!("api://{client_id}/.default"));
-    ("authorization", format!("Bearer {token}"))
-}
-
 #[test]
 fn given_people_and_programs_at_work_when_the_client_secret_is_rotated_then_no_request_fails() {
     let world = World::healthy_and_slow();
     world.set_up();
     let before = secret(&world);
-    let (people, programs) = (Traffic::of(&world, a_person(&world)), Traffic::of(&world, a_program(&world)));
+    let traffic = Traffic::of_people_and_programs(&world);
     let ran = rotate_well(&world, &[]);
-    people.flows();
-    programs.flows();
-    for counts in [people.end(), programs.end()] {
-        println!("{counts:?}");
-        assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application"], "{counts:?}\n{}", ran.stderr);
-    }
+    traffic.none_failed(&ran.stderr);
     assert_ne!(secret(&world)["data"]["client-secret"], before["data"]["client-secret"]);
     assert_eq!(secret(&world)["data"]["cookie-secret"], before["data"]["cookie-secret"]);
     for told in ["Nobody is signed out", "5 times in a row", "a token of the application's own gets in", "Rotated in"] {
@@ -169,17 +89,14 @@ fn given_people_and_programs_at_work_when_the_client_secret_is_rotated_then_no_r
 fn given_people_and_programs_at_work_when_the_cookie_secret_is_rotated_then_only_what_was_announced_happens() {
     let world = World::healthy_and_slow();
     world.set_up();
-    let (people, programs) = (Traffic::of(&world, a_person(&world)), Traffic::of(&world, a_program(&world)));
+    let traffic = Traffic::of_people_and_programs(&world);
     let ran = rotate_well(&world, &["--what", "cookie-secret"]);
-    wait_until(|| people.met("was sent to sign in") > 5);
-    programs.flows();
-    let counts = programs.end();
-    assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application"], "{counts:?}\n{}", ran.stderr);
-    let counts = people.end();
-    assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application", "was sent to sign in"], "{counts:?}");
+    wait_until(|| traffic.met(PEOPLE, SENT_TO_SIGN_IN) > 5);
+    let counts = traffic.end();
+    let met: Vec<(&str, &str)> = counts.keys().map(|(who, met)| (*who, met.as_str())).collect();
+    assert_eq!(met, [(PROGRAMS, REACHED), (PEOPLE, REACHED), (PEOPLE, SENT_TO_SIGN_IN)], "{counts:?}\n{}", ran.stderr);
     assert!(ran.stderr.contains("EVERYBODY IS SIGNED OUT"), "{}", ran.stderr);
-    let again = Traffic::of(&world, a_person(&world)).end();
-    assert_eq!(again.keys().collect::<Vec<_>>(), ["reached the application"], "{again:?}");
+    Traffic::of_people(&world).none_failed(&ran.stderr);
     is_whole(&world, "rotated");
 }
 
@@ -194,16 +111,12 @@ fn given_people_and_programs_at_work_when_the_certificates_key_is_rotated_then_n
         (secret["data"].clone(), certificate["status"]["revision"].clone())
     };
     let before = shown();
-    let (people, programs) = (Traffic::of(&world, a_person(&world)), Traffic::of(&world, a_program(&world)));
+    let traffic = Traffic::of_people_and_programs(&world);
     let early = rotate_well(&world, &["--what", "certificate-key", "--if-expiring", "30d"]);
     assert!(early.stderr.contains("Nothing to do: the certificate's key is good until"), "{}", early.stderr);
     let ran = rotate_well(&world, &["--what", "certificate-key"]);
     assert!(ran.stderr.contains("issued anew, with a new key, good until"), "{}", ran.stderr);
-    people.flows();
-    programs.flows();
-    for counts in [people.end(), programs.end()] {
-        assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application"], "{counts:?}\n{}", ran.stderr);
-    }
+    traffic.none_failed(&ran.stderr);
     let after = shown();
     assert_ne!(before.0["tls.key"], after.0["tls.key"]);
     assert_ne!(before.0["tls.crt"], after.0["tls.crt"]);
@@ -229,7 +142,7 @@ fn given_somebody_elses_secret_on_the_same_application_when_rotated_then_it_is_u
     knock::token(&world, &client_id, value, "https://graph.microsoft.com/.default");
 }
 
-fn story(name: &str, body: &str) -> Scenario {
+pub(crate) fn story(name: &str, body: &str) -> Scenario {
     let text = format!("title: a rotation that {name}\nabout: Something goes wrong once setup has ended.\n{body}");
     Scenario::parse(name, &text, name).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -242,11 +155,9 @@ fn given_pods_that_do_not_come_up_with_the_new_secret_when_rotated_then_it_is_pu
     ));
     world.set_up();
     let before = (secret(&world), credentials(&world));
-    let people = Traffic::of(&world, a_person(&world));
+    let people = Traffic::of_people(&world);
     let ran = rotate(&world, &[]);
-    people.flows();
-    let counts = people.end();
-    assert_eq!(counts.keys().collect::<Vec<_>>(), ["reached the application"], "{counts:?}\n{}", ran.stderr);
+    people.none_failed(&ran.stderr);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     for told in ["registry is gone", "is put back", "taken back"] {
         assert!(ran.stderr.contains(told), "{told:?} is not in:\n{}", ran.stderr);
@@ -429,9 +340,14 @@ fn given_rotations_when_every_byte_they_leave_is_searched_then_no_secret_is_foun
     let log_file = log.to_str().unwrap();
     let mut values = secrets(&world);
     let mut leavings = String::new();
-    for arguments in
-        [&[][..], &["--ui", "json"], &["--what", "cookie-secret"], &["--what", "cookie-secret", "--ui", "json"]]
-    {
+    for arguments in [
+        &[][..],
+        &["--ui", "json"],
+        &["--what", "cookie-secret"],
+        &["--what", "cookie-secret", "--ui", "json"],
+        &["--what", "redis-password"],
+        &["--what", "redis-password", "--ui", "json"],
+    ] {
         let mut command = world.command(&[&["rotate", "--yes", "-vv", "--log-file", log_file], arguments].concat());
         command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
         let ran = world.run_command(command);

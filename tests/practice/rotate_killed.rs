@@ -62,3 +62,8 @@ fn given_a_rotation_of_the_certificates_key_is_killed_at_any_write_when_run_agai
 fn given_a_rotation_of_the_cookie_secret_is_killed_at_any_write_when_run_again_then_people_can_sign_in() {
     kill_at_every_write("cookie-secret");
 }
+
+#[test]
+fn given_a_rotation_of_the_session_stores_password_is_killed_at_any_write_when_run_again_then_one_password_is_left() {
+    kill_at_every_write("redis-password");
+}

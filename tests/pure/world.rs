@@ -232,6 +232,7 @@ pub(crate) fn nothing() -> Existing {
     Existing {
         registered: Known::Later("known once the application is registered"),
         secret_fingerprints: BTreeMap::new(),
+        started_with: BTreeMap::new(),
     }
 }
 
@@ -243,6 +244,7 @@ pub(crate) fn registered() -> Existing {
             object_id: "12345678-0000-0000-0000-000000000000".to_owned(),
         }),
         secret_fingerprints: BTreeMap::new(),
+        started_with: BTreeMap::new(),
     }
 }
 

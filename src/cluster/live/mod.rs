@@ -4,12 +4,10 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use super::{Attempt, Cluster, Error, PodSummary};
+use super::{Cluster, Error, PodSummary};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt, time::Duration};
 use tokio::io::DuplexStream;
@@ -18,8 +16,6 @@ use tokio::io::DuplexStream;
 const ADMIN_PORT: u16 = 15000;
 /// How long Envoy may take to report; a large mesh's dump is many megabytes.
 const DUMP_BUDGET: Duration = Duration::from_secs(30);
-/// How long the API server may take to say why a forward failed, once it has.
-const TROUBLE_BUDGET: Duration = Duration::from_millis(500);
 /// More than any mesh's dump, and less than what would bring a laptop down.
 const DUMP_LIMIT: usize = 512 * 1024 * 1024;
 
@@ -248,47 +244,8 @@ fn is_istios_own(listener: &str) -> bool {
 impl Cluster {
     /// Asks the Envoy in this pod for the configuration that it runs with.
     pub async fn live_configuration(&self, pod: &PodSummary) -> Result<LiveConfiguration, Error> {
-        let attempt = Attempt {
-            // A websocket is opened with GET. Kubernetes asks for `get` here, and newer versions for `create` as well.
-            verb: "get",
-            resource: "pods/portforward".to_owned(),
-            namespace: Some(pod.namespace.clone()),
-            name: Some(pod.name.clone()),
-            ..Attempt::default()
-        };
-        let failed =
-            |cause: String| Error::PodUnreachable { namespace: pod.namespace.clone(), pod: pod.name.clone(), cause };
-        let pods: Api<Pod> = Api::namespaced(self.inner.client.clone(), &pod.namespace);
-        let forward = match self.call(attempt, || pods.portforward(&pod.name, &[ADMIN_PORT])).await {
-            Err(Error::Refused { status: 404, .. }) => return Err(failed("it is gone".to_owned())),
-            // A pod that is not scheduled or not running is refused with 400.
-            Err(Error::Invalid { causes, .. }) => {
-                return Err(failed(causes.first().map(ToString::to_string).unwrap_or_default()));
-            }
-            other => other?,
-        };
-        let mut forward = AbortedWhenDropped(forward);
-        let stream = forward.0.take_stream(ADMIN_PORT).ok_or_else(|| failed("no stream was opened".to_owned()))?;
-        let trouble = forward.0.take_error(ADMIN_PORT);
-        let cause = match tokio::time::timeout(DUMP_BUDGET, config_dump(stream)).await {
-            Ok(Ok(dump)) => return Ok(LiveConfiguration::from_config_dump(&dump)),
-            Ok(Err(cause)) => cause,
-            Err(_) => format!("it did not answer within {} s", DUMP_BUDGET.as_secs()),
-        };
-        let told = match trouble {
-            Some(trouble) => tokio::time::timeout(TROUBLE_BUDGET, trouble).await.ok().flatten(),
-            None => None,
-        };
-        Err(failed(told.unwrap_or(cause)))
-    }
-}
-
-/// The library's task for a forward lives until the server closes it, which it may never do.
-struct AbortedWhenDropped(kube::api::Portforwarder);
-
-impl Drop for AbortedWhenDropped {
-    fn drop(&mut self) {
-        self.0.abort();
+        let dump = self.talk(pod, ADMIN_PORT, DUMP_BUDGET, config_dump).await?;
+        Ok(LiveConfiguration::from_config_dump(&dump))
     }
 }
 

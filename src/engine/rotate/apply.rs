@@ -42,7 +42,7 @@ pub(super) struct Run<'a> {
     /// The values as they are, or are about to be written.
     pub(super) vault: Vault,
     /// The values as they were when they were last looked at or written.
-    written: Vault,
+    pub(super) written: Vault,
     pub(super) events: Events,
     pub(super) cancel: CancellationToken,
     done: Vec<Action>,
@@ -132,14 +132,13 @@ impl Run<'_> {
         if self.plan.undo {
             return self.undo().await;
         }
-        if !self.plan.goes_on {
-            self.begin().await?;
-        }
-        let proven = match self.roll(State::Roll).await {
+        let proven = match self.reach_pods().await {
             Ok(()) => self.try_it().await,
             Err(kind) => Err(kind),
         };
         match proven {
+            // Nobody knows of it yet.
+            Err(kind) if !self.is_begun() => return Err(kind),
             Err(ProblemKind::Interrupted) => return Err(ProblemKind::Interrupted),
             Err(kind) => {
                 self.take_back("The new one did not prove good.").await?;
@@ -156,12 +155,28 @@ impl Run<'_> {
         self.end().await
     }
 
+    /// Whether the Secret holds anything that has to be taken back.
+    fn is_begun(&self) -> bool {
+        let (name, key) = (&self.plan.kept.name, self.plan.what.key());
+        self.written.has_previous(name, key) || self.written.has_next(name, key)
+    }
+
+    /// Up to pods that run with the new value.
+    async fn reach_pods(&mut self) -> Result<(), ProblemKind> {
+        if self.plan.what == What::RedisPassword {
+            self.change_password().await?;
+        } else if !self.plan.goes_on {
+            self.begin().await?;
+        }
+        self.roll(State::Roll).await
+    }
+
     /// Up to the new value in the Secret. Until it is there nothing has happened that anybody could notice.
     async fn begin(&mut self) -> Result<(), ProblemKind> {
-        let name = self.plan.seen.secret_name.clone();
+        let name = self.plan.kept.name.clone();
         match self.plan.what {
-            // cert-manager makes it.
-            What::CertificateKey => Ok(()),
+            // cert-manager makes the one, and the other goes its own way.
+            What::CertificateKey | What::RedisPassword => Ok(()),
             What::CookieSecret => {
                 let new = Secret::random(COOKIE_SECRET_BYTES);
                 let new = new.map_err(|error| self.failed(State::Store, problem::fill(&FillError::from(error))))?;
@@ -216,14 +231,14 @@ impl Run<'_> {
     async fn is_still_as_seen(&self) -> Result<(), ProblemKind> {
         let first = if self.plan.undo { State::PutBack } else { State::Store };
         let now = self.held().await.map_err(|problem| self.failed(first, problem))?;
-        if is_same(&now.1, &self.written, &self.plan.seen.secret_name) {
+        if now.1.has_same_values(&self.written, &self.plan.kept.name) {
             return Ok(());
         }
-        Err(self.failed(first, problem::another_run(&self.plan.seen.secret_name)))
+        Err(self.failed(first, problem::another_run(&self.plan.kept.name)))
     }
 
     /// The Secret as it is now.
-    async fn held(&self) -> Result<(Value, Vault), Problem> {
+    pub(super) async fn held(&self) -> Result<(Value, Vault), Problem> {
         let reference = self.secret()?;
         let tried = format!("read {reference}");
         let live = self.target.cluster.get(&reference).await;
@@ -234,12 +249,12 @@ impl Run<'_> {
     }
 
     fn secret(&self) -> Result<ObjectRef, Problem> {
-        let object = &self.plan.seen.secret.object;
+        let object = &self.plan.kept.manifest.object;
         ObjectRef::of(object).map_err(|error| problem::cluster("name the Secret", &error))
     }
 
     /// Writes the values into the Secret, unless somebody else has changed them since. One that was not written is not in use.
-    async fn store(&mut self, state: State) -> Result<(), ProblemKind> {
+    pub(super) async fn store(&mut self, state: State) -> Result<(), ProblemKind> {
         let started = Instant::now();
         self.started(state);
         match self.write().await {
@@ -251,7 +266,7 @@ impl Run<'_> {
             Err(problem) => {
                 // No clear answer may have come of a write that took place.
                 match self.held().await {
-                    Ok((_, now)) if is_same(&now, &self.vault, &self.plan.seen.secret_name) => {
+                    Ok((_, now)) if now.has_same_values(&self.vault, &self.plan.kept.name) => {
                         self.written = self.vault.clone();
                         self.ready(state, Action::Update, None, started);
                         return Ok(());
@@ -264,13 +279,13 @@ impl Run<'_> {
         }
     }
 
-    async fn write(&mut self) -> Result<(), Problem> {
-        let name = self.plan.seen.secret_name.clone();
+    pub(super) async fn write(&mut self) -> Result<(), Problem> {
+        let name = self.plan.kept.name.clone();
         let (live, now) = self.held().await?;
-        if !is_same(&now, &self.written, &name) {
+        if !now.has_same_values(&self.written, &name) {
             return Err(problem::another_run(&name));
         }
-        let mut object = self.vault.fill(&self.plan.seen.secret).map_err(|error| problem::fill(&error))?;
+        let mut object = self.vault.fill(&self.plan.kept.manifest).map_err(|error| problem::fill(&error))?;
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             for field in ["uid", "resourceVersion"] {
                 let value = live.pointer(&format!("/metadata/{field}")).cloned().unwrap_or_default();
@@ -285,7 +300,7 @@ impl Run<'_> {
     }
 
     /// New pods, and the wait until they are the only ones.
-    async fn roll(&mut self, state: State) -> Result<(), ProblemKind> {
+    pub(super) async fn roll(&mut self, state: State) -> Result<(), ProblemKind> {
         self.is_not_stopped()?;
         let started = Instant::now();
         let deployment = self.plan.seen.deployment.clone();
@@ -315,7 +330,7 @@ impl Run<'_> {
         let (session, started) = (self.session(State::Try), Instant::now());
         if self.plan.what == What::ClientSecret {
             // What is in the Secret is proven, whoever put it there.
-            let name = &self.plan.seen.secret_name;
+            let name = &self.plan.kept.name;
             let value = self.vault.client_secret(name, What::ClientSecret.key()).map(|(_, value)| value.clone());
             let proven = match value {
                 Some(value) => self.prove_client_secret(&session, &value).await,
@@ -366,6 +381,9 @@ impl Run<'_> {
 
     /// The last state: what was in use is removed, and the Secret forgets it.
     async fn end(&mut self) -> Result<(), ProblemKind> {
+        if self.plan.what == What::RedisPassword {
+            return self.keep_only_password().await;
+        }
         let (session, started) = (self.session(State::Remove), Instant::now());
         self.started(State::Remove);
         let mut proof = None;
@@ -380,7 +398,7 @@ impl Run<'_> {
                 Err(problem) => return Err(self.failed(State::Remove, problem)),
             }
         }
-        let name = self.plan.seen.secret_name.clone();
+        let name = self.plan.kept.name.clone();
         self.vault.forget_previous(&name, self.plan.what.key());
         if let Err(problem) = self.write().await {
             return Err(self.failed(State::Remove, problem));
@@ -399,7 +417,10 @@ impl Run<'_> {
 
     /// Puts what was in use back, has the pods follow, and removes the new one.
     async fn undo(&mut self) -> Result<(), ProblemKind> {
-        let name = self.plan.seen.secret_name.clone();
+        if self.plan.what == What::RedisPassword {
+            return self.put_password_back().await;
+        }
+        let name = self.plan.kept.name.clone();
         if !self.vault.put_back(&name, self.plan.what.key()) {
             return Err(self.failed(State::PutBack, problem::gone("put back what was in use before")));
         }
@@ -426,7 +447,7 @@ impl Run<'_> {
         }
     }
 
-    fn is_not_stopped(&self) -> Result<(), ProblemKind> {
+    pub(super) fn is_not_stopped(&self) -> Result<(), ProblemKind> {
         if self.cancel.is_cancelled() { Err(ProblemKind::Interrupted) } else { Ok(()) }
     }
 
@@ -455,9 +476,4 @@ impl Run<'_> {
         }
         kind
     }
-}
-
-/// Whether a Secret has the same values in use, by their fingerprint.
-fn is_same(one: &Vault, other: &Vault, name: &str) -> bool {
-    one.fingerprint_of_ours(name) == other.fingerprint_of_ours(name) && one.key_id(name) == other.key_id(name)
 }

@@ -9,6 +9,7 @@ mod hold;
 mod look;
 mod plan;
 mod registration;
+mod session_store;
 mod workload;
 
 pub use apply::{Decision, apply};
@@ -28,11 +29,13 @@ pub enum What {
     CookieSecret,
     /// The certificate that browsers see, and its key.
     CertificateKey,
+    /// The password of the session store that is ours.
+    RedisPassword,
 }
 
 impl What {
     /// Everything that can be rotated.
-    pub const ALL: [Self; 3] = [Self::ClientSecret, Self::CookieSecret, Self::CertificateKey];
+    pub const ALL: [Self; 4] = [Self::ClientSecret, Self::CookieSecret, Self::CertificateKey, Self::RedisPassword];
 
     /// The word for it on a command line.
     pub const fn word(self) -> &'static str {
@@ -40,6 +43,7 @@ impl What {
             Self::ClientSecret => "client-secret",
             Self::CookieSecret => "cookie-secret",
             Self::CertificateKey => "certificate-key",
+            Self::RedisPassword => "redis-password",
         }
     }
 
@@ -49,6 +53,7 @@ impl What {
             Self::ClientSecret => "client secret",
             Self::CookieSecret => "cookie secret",
             Self::CertificateKey => "certificate's key",
+            Self::RedisPassword => "Redis password",
         }
     }
 
@@ -56,6 +61,10 @@ impl What {
     pub const fn notice(self) -> &'static str {
         match self {
             Self::ClientSecret => "Nobody is signed out, and no request fails.",
+            Self::RedisPassword => {
+                "Nobody is signed out, and no request fails: the session store is told of the new password while it runs, and knows \
+                 both until the end."
+            }
             Self::CertificateKey => {
                 "Nobody notices: the gateway shows the former certificate until the new one is there, and takes that up by itself."
             }

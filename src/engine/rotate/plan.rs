@@ -1,7 +1,8 @@
 //! The states that a rotation has still to go through, before anything is done.
 
-use super::{Seen, What};
+use super::{Seen, What, look::Kept};
 use crate::{
+    answers::Redis,
     blueprint::PartId,
     engine::event::{Action, Event, Problem, ProblemKind, RotationStep, Title},
 };
@@ -20,6 +21,8 @@ pub struct Choices {
 pub struct Plan {
     pub(super) seen: Seen,
     pub(super) what: What,
+    /// The Secret of ours that holds it.
+    pub(super) kept: Kept,
     pub(super) undo: bool,
     /// Whether it was begun by a run that did not end it: the new value is in its place already.
     pub(super) goes_on: bool,
@@ -30,8 +33,12 @@ pub struct Plan {
 pub(super) enum State {
     /// A second client secret beside the one in use.
     Add,
-    /// The new value in the Secret, with the former one beside it.
+    /// The new value in the Secret, with the former one beside it; a password of the session store is not in use yet.
     Store,
+    /// The session store, told of the new password while it runs.
+    Admit,
+    /// The new password in use, with the former one beside it.
+    Use,
     /// Pods that run with it.
     Roll,
     /// Sign-in and tokens, tried.
@@ -48,18 +55,59 @@ pub(super) enum State {
 pub fn plan(seen: &Seen, choices: Choices) -> Result<Plan, Problem> {
     let begun = seen.begun();
     let Choices { what, undo } = choices;
+    let plan = |kept: &Kept, goes_on| Plan { seen: seen.clone(), what, kept: kept.clone(), undo, goes_on };
     if what == What::CertificateKey && !undo {
         let Some(certificate) = &seen.certificate else { return Err(is_kept_elsewhere(seen)) };
-        let goes_on = certificate.is_being_issued();
-        return Ok(Plan { seen: seen.clone(), what, undo, goes_on });
+        return Ok(plan(&seen.secret, certificate.is_being_issued()));
     }
+    let Some(kept) = seen.kept(what) else { return Err(somebody_elses_store(seen)) };
     if let Some(problem) = &seen.denied {
         return Err(problem.clone());
     }
     match begun {
-        Some(begun) if begun != what => Err(another_is_begun(begun)),
-        None if undo => Err(nothing_is_begun()),
-        begun => Ok(Plan { seen: seen.clone(), what, undo, goes_on: begun.is_some() }),
+        Some(begun) if begun != what => return Err(another_is_begun(begun)),
+        None if undo => return Err(nothing_is_begun()),
+        _ => {}
+    }
+    if let (What::RedisPassword, Some(store)) = (what, &seen.store) {
+        if let Some(problem) = &store.denied {
+            return Err(problem.clone());
+        }
+        if !store.takes_several {
+            return Err(takes_one_password(&store.secret.name));
+        }
+    }
+    Ok(plan(kept, begun.is_some()))
+}
+
+fn somebody_elses_store(seen: &Seen) -> Problem {
+    let (place, remedy) = match seen.answers.sessions.existing() {
+        Some(Redis { address, password, .. }) => (
+            address.to_string(),
+            format!(
+                "have whoever keeps it add the new password beside the one in use (`ACL SETUSER`), put it under key {} of Secret {}, and \
+                 run `gatewright setup`, which gives the sign-in proxy new pods; then the former one can be removed",
+                password.key, password.secret
+            ),
+        ),
+        None => ("the session store".to_owned(), "run `gatewright setup`, which makes what is missing".to_owned()),
+    };
+    Problem {
+        tried: "look at the password of the session store".to_owned(),
+        cause: format!("{place} is not ours: its password is changed where it is kept"),
+        remedy,
+        kind: ProblemKind::UnusableAnswers,
+    }
+}
+
+fn takes_one_password(store: &str) -> Problem {
+    Problem {
+        tried: "look at the session store".to_owned(),
+        cause: format!("{store} was set up by an earlier version, and knows one password alone"),
+        remedy: "run `gatewright setup` at a quiet hour, which restarts the store once, so that everybody signs in again; from then \
+                 on nobody notices a rotation"
+            .to_owned(),
+        kind: ProblemKind::UnusableAnswers,
     }
 }
 
@@ -102,12 +150,22 @@ impl Plan {
     pub(super) fn states(&self) -> Vec<State> {
         let all: &[State] = match (self.undo, self.what) {
             (true, What::ClientSecret) => &[State::PutBack, State::Roll, State::Remove],
+            (true, What::RedisPassword) => &[State::Admit, State::PutBack, State::Roll, State::Remove],
             (true, What::CookieSecret | What::CertificateKey) => &[State::PutBack, State::Roll],
             (false, What::CertificateKey) => &[State::Renew],
             (false, What::ClientSecret) => &[State::Add, State::Store, State::Roll, State::Try, State::Remove],
             (false, What::CookieSecret) => &[State::Store, State::Roll, State::Try, State::Remove],
+            (false, What::RedisPassword) => {
+                &[State::Store, State::Admit, State::Use, State::Roll, State::Try, State::Remove]
+            }
         };
-        let is_done = |state: &State| self.goes_on && matches!(state, State::Add | State::Store);
+        // Of a password of the session store that was proposed, whoever is in use is the former one still.
+        let is_proposed = self.seen.vault().has_next(&self.kept.name, self.what.key());
+        let is_done = |state: &State| match state {
+            State::Add | State::Store => self.goes_on,
+            State::Use => self.goes_on && !is_proposed,
+            _ => false,
+        };
         all.iter().copied().filter(|state| !is_done(state)).collect()
     }
 
@@ -136,6 +194,20 @@ impl Plan {
             (State::Store, What::ClientSecret) => {
                 (Action::Update, "Gets the new one; the former one stays beside it until the end, to be put back.")
             }
+            (State::Store, What::RedisPassword) => (
+                Action::Update,
+                "Gets a new password beside the one in use, so that a store that starts meanwhile knows both; nobody uses it yet.",
+            ),
+            (State::Admit, _) if self.undo => {
+                (Action::Update, "Has to let in whoever gives either of the two, before anything changes.")
+            }
+            (State::Admit, _) => (
+                Action::Update,
+                "Is told of the new password while it runs, as whoever stands beside it in its pod; has to let in whoever gives it.",
+            ),
+            (State::Use, _) => {
+                (Action::Update, "Has the new one used; the former one stays beside it until the end, to be put back.")
+            }
             (State::Store, _) => (
                 Action::Update,
                 "Gets new random bytes; the former ones stay beside them until the end, to be put back.",
@@ -144,6 +216,10 @@ impl Plan {
             (State::Try, _) => (
                 Action::Keep,
                 "Sign-in and tokens are tried from outside; what is not as it should be puts the former one back.",
+            ),
+            (State::Remove, What::RedisPassword) => (
+                Action::Delete,
+                "No longer good in the session store, which has to refuse it; until then all of it can be taken back.",
             ),
             (State::Remove, _) if self.undo => (Action::Delete, "The new one, by its key id; nobody uses it."),
             (State::Remove, What::ClientSecret) => (
@@ -163,13 +239,15 @@ impl Plan {
     /// The name of a state for machines and for people.
     pub(super) fn name(&self, state: State) -> (PartId, Title) {
         let namespace = &self.seen.answers.application.namespace;
-        let name = &self.seen.secret_name;
+        let (name, proxy) = (&self.kept.name, &self.seen.secret.name);
         let title = |kind: &str, name: String| Title { kind: kind.to_owned(), name };
         let (id, title) = match (state, self.what) {
             (State::Add, _) => ("add", title("Client secret", self.seen.found.registration.credential_name.clone())),
             (State::Store, _) => ("store", title("Secret", format!("{namespace}/{name}"))),
             (State::PutBack, _) => ("put-back", title("Secret", format!("{namespace}/{name}"))),
-            (State::Roll, _) => ("roll", title("Deployment", format!("{namespace}/{name}"))),
+            (State::Admit, _) => ("admit", title("Session store", format!("{namespace}/{name}"))),
+            (State::Use, _) => ("use", title("Secret", format!("{namespace}/{name}"))),
+            (State::Roll, _) => ("roll", title("Deployment", format!("{namespace}/{proxy}"))),
             (State::Renew, _) => {
                 let certificate = self.seen.certificate.as_ref().map(|certificate| &certificate.reference);
                 let place = certificate.and_then(|it| it.namespace.clone()).unwrap_or_default();
@@ -177,9 +255,10 @@ impl Plan {
                 ("renew", title("Certificate", format!("{place}/{name}")))
             }
             (State::Try, _) => ("try", title("Sign-in", self.seen.answers.application.host.to_string())),
-            (State::Remove, What::ClientSecret) => {
+            (State::Remove, What::ClientSecret | What::RedisPassword) => {
                 let which = if self.undo { "the new one" } else { "the former one" };
-                ("remove", title("Client secret", which.to_owned()))
+                let kind = if self.what == What::RedisPassword { "Redis password" } else { "Client secret" };
+                ("remove", title(kind, which.to_owned()))
             }
             (State::Remove, _) => ("remove", title("Cookie secret", "the former one".to_owned())),
         };

@@ -57,7 +57,7 @@ impl Run<'_> {
     /// A token of the application for itself, where it is one that the application lets in.
     pub(super) async fn own_token(&self, session: &Session) -> Option<Secret> {
         let client_id = &self.application().ok()?.app_id;
-        let (_, secret) = self.vault.client_secret(&self.plan.seen.secret_name, super::What::ClientSecret.key())?;
+        let (_, secret) = self.vault.client_secret(&self.plan.seen.secret.name, super::What::ClientSecret.key())?;
         let scope = format!("api://{client_id}/.default");
         match session.token_with(client_id, secret, &scope).await {
             Ok((token, probe)) => probe.roles.iter().any(|role| role == APP_ROLE).then_some(token),
@@ -74,7 +74,7 @@ impl Run<'_> {
         let unique_name = self.plan.seen.found.registration.unique_name.clone();
         let now = session.find_application(&unique_name).await.map_err(|error| failed(tried, &error))?;
         self.plan.seen.found.registration.application = Some(now.ok_or_else(|| problem::gone(tried))?);
-        let in_use = self.vault.key_id(&self.plan.seen.secret_name).map(str::to_owned);
+        let in_use = self.vault.key_id(&self.plan.seen.secret.name).map(str::to_owned);
         let application = self.application()?;
         let is_there = |wanted: &str| {
             application.password_credentials.iter().any(|known| known.key_id.eq_ignore_ascii_case(wanted))

@@ -19,7 +19,11 @@ const ANNOTATIONS: &str = "/spec/template/metadata/annotations";
 
 /// The annotations that have pods follow the values that `vault` holds now.
 pub(super) fn checksums(seen: &Seen, vault: &Vault) -> Result<BTreeMap<String, String>, Problem> {
-    let existing = Existing { secret_fingerprints: vault.fingerprints(), ..seen.found.existing.clone() };
+    let existing = Existing {
+        secret_fingerprints: vault.fingerprints(),
+        started_with: vault.started_with(),
+        ..seen.found.existing.clone()
+    };
     let parts = blueprint::blueprint(&seen.answers, &seen.found.facts, &existing)
         .map_err(|impossible| problem::impossible(&impossible))?;
     let is_it = |object: &&Value| ObjectRef::of(object).is_ok_and(|reference| reference == seen.deployment);

@@ -161,7 +161,7 @@ fn expected(
     let registered = registration.application.as_ref().map_or(Known::Later("not known any more"), |application| {
         Known::Now(RegisteredFacts { client_id: application.app_id.clone(), object_id: application.id.clone() })
     });
-    let existing = Existing { registered, secret_fingerprints: BTreeMap::new() };
+    let existing = Existing { registered, secret_fingerprints: BTreeMap::new(), started_with: BTreeMap::new() };
     blueprint::blueprint(answers, &facts, &existing).unwrap_or_default()
 }
 

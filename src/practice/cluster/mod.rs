@@ -127,6 +127,19 @@ impl Cluster {
         self.state().store.list(kind, namespace).map(|(_, object)| object.as_ref().clone()).collect()
     }
 
+    /// The object with that name, without a copy of its own.
+    pub fn get_shared(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>> {
+        let kind = self.inner.catalog.kind(group, kind)?;
+        let key = Key::new(kind, namespace.unwrap_or_default(), name);
+        self.state().store.get(&key).cloned()
+    }
+
+    /// The objects of a kind, in one namespace or in all, in the order of their names, without copies of their own.
+    pub fn list_shared(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
+        let Some(kind) = self.inner.catalog.kind(group, kind) else { return Vec::new() };
+        self.state().store.list(kind, namespace).map(|(_, object)| Arc::clone(object)).collect()
+    }
+
     /// Makes the object, or puts it in the place of the one of that name; `status` is written along, and kept where it is not
     /// given. Nothing changes when it is the same as before. Rights are not looked at, everything else is checked as over HTTP.
     pub fn create_or_replace(&self, manager: &str, object: Value) -> Result<Value, ApiError> {

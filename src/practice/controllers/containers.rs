@@ -76,6 +76,7 @@ pub(super) async fn start(edge: &Edge, images: &[ImageTrouble], workload: &Workl
     {
         return Fate::Crashed { last_words };
     }
+    edge.forget_told(workload, text(container, "/name"));
     edge.started(workload, text(container, "/name"), started);
     Fate::Running { ready: is_ready(edge, workload, container).await }
 }

@@ -275,7 +275,7 @@ fn count(object: &Value, pointer: &str) -> Option<usize> {
 /// The revision of its Deployment that a pod is of.
 pub(super) fn revision_of(live: &dyn Objects, pod: &Value) -> Option<u64> {
     let owner = pod.pointer("/metadata/ownerReferences/0/name")?.as_str()?;
-    revision(&live.get("apps", "ReplicaSet", Some(namespace(pod)), owner)?)
+    revision(live.get("apps", "ReplicaSet", Some(namespace(pod)), owner)?.as_ref())
 }
 
 fn revision(set: &Value) -> Option<u64> {

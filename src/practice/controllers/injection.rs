@@ -150,10 +150,10 @@ spec: {template: {spec: {containers: [{name: discovery, image: "docker.io/istio/
         let mut native = pod(&json!({}));
         inject(&Fixture::yaml(ISTIOD), &mut native);
         assert_eq!(native["spec"]["initContainers"][1]["name"], "istio-proxy");
-        assert!(Workload { pod: native }.has_sidecar());
+        assert!(Workload { pod: native.into() }.has_sidecar());
         let mut classic = pod(&json!({}));
         inject(&Fixture::yaml(&ISTIOD.replace("1.28.1", "1.26.0")), &mut classic);
         assert_eq!(classic["spec"]["containers"][1]["name"], "istio-proxy");
-        assert!(Workload { pod: classic }.has_sidecar());
+        assert!(Workload { pod: classic.into() }.has_sidecar());
     }
 }

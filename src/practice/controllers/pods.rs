@@ -39,7 +39,7 @@ impl Controllers {
         if !self.clock.due(format!("{uid} start"), TO_START) {
             return;
         }
-        let workload = Workload { pod };
+        let workload = Workload { pod: pod.into() };
         let mut statuses = Vec::new();
         let mut all_ready = true;
         for container in items(&workload.pod, "/spec/containers") {

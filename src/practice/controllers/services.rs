@@ -38,7 +38,7 @@ impl Controllers {
             .cluster
             .list("", "Pod", Some(namespace(service)))
             .into_iter()
-            .map(|pod| Workload { pod })
+            .map(|pod| Workload { pod: pod.into() })
             .filter(|pod| selects(service, "/spec/selector", pod.labels()) && !pod.address().is_empty())
             .collect();
         let ports: Vec<Value> = items(service, "/spec/ports")

@@ -195,17 +195,24 @@ fn expand(text: &str, environment: &BTreeMap<String, String>) -> String {
 }
 
 impl Start {
-    /// The password that a Redis or Valkey demands, as it was told by its arguments, a script or a configuration file:
-    /// the word after `requirepass`, with shell variables and `$(cat FILE)` filled in. `None`: it lets anybody in.
-    pub fn store_password(&self) -> Option<String> {
+    /// The passwords that a Redis or Valkey takes, as it was told by its arguments, a script or a configuration file, with shell
+    /// variables and `$(cat FILE)` filled in: the word after `requirepass`; or, where the user `default` is told of passwords that a loop
+    /// over `"$A" "$B"` gathers, the words of that loop that are not empty. None: it lets anybody in.
+    pub fn store_passwords(&self) -> Vec<String> {
         let scripts = self.arguments.join("\n");
         let texts = std::iter::once(scripts.as_str()).chain(self.files.values().map(String::as_str));
         for text in texts {
-            let Some((_, after)) = text.split_once("requirepass") else { continue };
-            let rest = after.trim_start_matches(|character: char| character.is_whitespace() || character == '=');
-            return Some(self.shell_word(rest));
+            if let Some((_, after)) = text.split_once("requirepass") {
+                let rest = after.trim_start_matches(|character: char| character.is_whitespace() || character == '=');
+                return vec![self.shell_word(rest)];
+            }
+            let words = text.split_once("for password in ").and_then(|(_, after)| after.split_once(';'));
+            if let (true, Some((words, _))) = (text.contains("user default on $passwords "), words) {
+                let words = words.split_whitespace().map(|word| self.shell_word(word));
+                return words.filter(|word| !word.is_empty()).collect();
+            }
         }
-        None
+        Vec::new()
     }
 
     fn shell_word(&self, rest: &str) -> String {
@@ -283,7 +290,7 @@ data: {password: czNjcmV0}
         assert_eq!(start.environment["PASSWORD"], "s3cret");
         assert_eq!(start.arguments, ["--requirepass", "s3cret", "--port", "$(X)"]);
         assert_eq!(start.files["/etc/store/a.cfg"], "hello");
-        assert_eq!(start.store_password().as_deref(), Some("s3cret"));
+        assert_eq!(start.store_passwords(), ["s3cret"]);
         assert_eq!(start.version(), Some((8, 1, 0)));
     }
 
@@ -303,8 +310,9 @@ data: {password: czNjcmV0}
             let mut start =
                 Start { arguments: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()], ..Start::default() };
             start.environment.insert("P".to_owned(), "s3cret".to_owned());
+            start.environment.insert("OTHER".to_owned(), "other".to_owned());
             start.files.insert("/run/password".to_owned(), "s3cret\n".to_owned());
-            start.store_password()
+            start.store_passwords()
         };
         for script in [
             "valkey-server - <<END\nrequirepass $P\nsave \"\"\nEND",
@@ -313,8 +321,10 @@ data: {password: czNjcmV0}
             "valkey-server --requirepass \"$(cat /run/password)\"",
             "valkey-server --requirepass s3cret --save ''",
         ] {
-            assert_eq!(with(script).as_deref(), Some("s3cret"), "{script}");
+            assert_eq!(with(script), ["s3cret"], "{script}");
         }
-        assert_eq!(with("valkey-server"), None);
+        assert!(with("valkey-server").is_empty());
+        let several = "for password in \"$P\" \"$NONE\" \"$OTHER\"; do :; done\nvalkey-server - <<END\nuser default on $passwords ~*\nEND";
+        assert_eq!(with(several), ["s3cret", "other"]);
     }
 }

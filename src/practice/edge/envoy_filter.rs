@@ -235,7 +235,7 @@ spec:
             "metadata": {"name": "pod", "namespace": namespace, "labels": labels},
             "spec": {"containers": [{"name": "istio-proxy", "args": container_args}]},
         });
-        Workload { pod }
+        Workload { pod: pod.into() }
     }
 
     fn gateway() -> Workload {

@@ -2,7 +2,7 @@
 
 use super::objects::{Objects, items, label, map, number, text, texts};
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 /// The namespace of the practice world's control plane.
 pub const ISTIO_NAMESPACE: &str = "istio-system";
@@ -91,10 +91,8 @@ impl Mesh {
     /// Reads the configuration of the practice world's one control plane. A `mesh` document that is no YAML leaves the defaults,
     /// as an istiod that has just started would have it.
     pub fn read(objects: &dyn Objects) -> Self {
-        let document = objects
-            .get("", "ConfigMap", Some(ISTIO_NAMESPACE), "istio")
-            .and_then(|map| serde_saphyr::from_str::<Value>(text(&map, "/data/mesh")).ok())
-            .unwrap_or(Value::Null);
+        let config_map = objects.get("", "ConfigMap", Some(ISTIO_NAMESPACE), "istio").unwrap_or_default();
+        let document = document(text(&config_map, "/data/mesh"));
         let or = |value: &str, default: &str| if value.is_empty() { default.to_owned() } else { value.to_owned() };
         let istiod = istiod(objects);
         Self {
@@ -102,7 +100,7 @@ impl Mesh {
             trust_domain: or(text(&document, "/trustDomain"), "cluster.local"),
             registry_only: text(&document, "/outboundTrafficPolicy/mode") == "REGISTRY_ONLY",
             providers: items(&document, "/extensionProviders").iter().filter_map(provider).collect(),
-            minor: istiod.as_ref().and_then(minor_version).unwrap_or(28),
+            minor: istiod.as_ref().and_then(|istiod| minor_version(istiod)).unwrap_or(28),
             several_providers: istiod.is_some_and(|istiod| {
                 items(&istiod, "/spec/template/spec/containers")
                     .iter()
@@ -126,7 +124,21 @@ impl Mesh {
     }
 }
 
-fn istiod(objects: &dyn Objects) -> Option<Value> {
+thread_local! {
+    /// The document that was read last: it is the same for every request, and reading it is most of what one costs.
+    static LAST: RefCell<(String, Value)> = const { RefCell::new((String::new(), Value::Null)) };
+}
+
+fn document(yaml: &str) -> Value {
+    LAST.with_borrow_mut(|last| {
+        if last.0 != yaml {
+            *last = (yaml.to_owned(), serde_saphyr::from_str(yaml).unwrap_or(Value::Null));
+        }
+        last.1.clone()
+    })
+}
+
+fn istiod(objects: &dyn Objects) -> Option<Arc<Value>> {
     objects
         .list("apps", "Deployment", Some(ISTIO_NAMESPACE))
         .into_iter()

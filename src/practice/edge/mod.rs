@@ -21,6 +21,7 @@ pub mod policy;
 pub mod proxy;
 pub mod routes;
 pub mod rule;
+pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -59,6 +60,8 @@ struct Inner {
     stores: Vec<OutsideStore>,
     /// What running containers were started with, by the pod's UID and the container's name.
     running: Mutex<HashMap<(String, String), Arc<Start>>>,
+    /// The passwords that running session stores were told, likewise; a container that is started again has forgotten them.
+    told: Mutex<HashMap<(String, String), store::Passwords>>,
 }
 
 impl Edge {
@@ -83,6 +86,7 @@ impl Edge {
             sessions: Sessions::default(),
             stores,
             running: Mutex::default(),
+            told: Mutex::default(),
         }))
     }
 
@@ -125,6 +129,13 @@ impl Edge {
     /// Forgets the containers of pods that are gone.
     pub fn keep_only(&self, pods: &std::collections::HashSet<String>) {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner).retain(|(uid, _), _| pods.contains(uid));
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).retain(|(uid, _), _| pods.contains(uid));
+    }
+
+    /// Whether a container was started and its pod is still there.
+    fn runs(&self, workload: &Workload, container: &str) -> bool {
+        let key = (workload.uid().to_owned(), container.to_owned());
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
     }
 
     /// What a container was started with; for one that nobody noted, what it would be started with now.

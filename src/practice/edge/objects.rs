@@ -2,22 +2,23 @@
 
 use crate::practice::cluster::Cluster;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A place that holds objects: the live cluster, or what was pushed to a proxy some time ago.
 pub trait Objects: Send + Sync {
     /// The object with that name; `namespace` is `None` for kinds without one.
-    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value>;
+    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>>;
     /// Every object of a kind, of one namespace or of all.
-    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value>;
+    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>>;
 }
 
 impl Objects for Cluster {
-    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value> {
-        Cluster::get(self, group, kind, namespace, name)
+    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>> {
+        self.get_shared(group, kind, namespace, name)
     }
 
-    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value> {
-        Cluster::list(self, group, kind, namespace)
+    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
+        self.list_shared(group, kind, namespace)
     }
 }
 
@@ -78,7 +79,7 @@ pub fn selects(object: &Value, pointer: &str, labels: Option<&Map<String, Value>
 }
 
 /// Orders objects as Istio does where several could apply: the oldest first, then by namespace and name.
-pub fn oldest_first(mut objects: Vec<Value>) -> Vec<Value> {
+pub fn oldest_first(mut objects: Vec<Arc<Value>>) -> Vec<Arc<Value>> {
     objects.sort_by(|a, b| {
         let key = |object: &Value| {
             (
@@ -124,11 +125,11 @@ impl Fixture {
 
 #[cfg(test)]
 impl Objects for Fixture {
-    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Value> {
+    fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>> {
         self.list(group, kind, namespace).into_iter().find(|object| self::name(object) == name)
     }
 
-    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Value> {
+    fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
         let of_group = |object: &Value| match text(object, "/apiVersion").split_once('/') {
             Some((own, _version)) => own == group,
             None => group.is_empty(),
@@ -138,6 +139,7 @@ impl Objects for Fixture {
             .filter(|object| text(object, "/kind") == kind && of_group(object))
             .filter(|object| namespace.is_none_or(|namespace| self::namespace(object) == namespace))
             .cloned()
+            .map(Arc::new)
             .collect()
     }
 }

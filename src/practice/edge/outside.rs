@@ -1,5 +1,6 @@
 //! Redis stores outside of the cluster, as a scenario says that there are.
 
+use super::store::Passwords;
 use serde::{Deserialize, Serialize};
 
 /// A Redis outside of the cluster.
@@ -37,22 +38,23 @@ pub(super) struct Greeting<'a> {
 }
 
 impl Greeting<'_> {
-    /// What a server says that speaks TLS or not, and knows one user and password: nothing where it lets the client in.
-    pub(super) fn meets(&self, tls: bool, username: &str, password: &str) -> Result<(), String> {
+    /// What a server says that speaks TLS or not, and knows one user and passwords of theirs: nothing where it lets the client in.
+    pub(super) fn meets(&self, tls: bool, username: &str, passwords: &Passwords) -> Result<(), String> {
         let user = if self.username.is_empty() { "default" } else { self.username };
         match (self.tls, tls) {
             (true, false) => return Err("tls: first record does not look like a TLS handshake".to_owned()),
             (false, true) => return Err("EOF".to_owned()),
             _ => {}
         }
-        match (password, self.password) {
-            (wanted, given) if wanted == given && user == username => Ok(()),
-            ("", _) if user == username => {
+        match (passwords.is_open(), self.password) {
+            (true, "") if user == username => Ok(()),
+            (false, given) if user == username && passwords.takes(given) => Ok(()),
+            (true, _) if user == username => {
                 Err("ERR AUTH <password> called without any password configured for the default user. Are you sure \
                             your configuration is correct?"
                     .to_owned())
             }
-            (_, "") => Err("NOAUTH Authentication required.".to_owned()),
+            (false, "") => Err("NOAUTH Authentication required.".to_owned()),
             _ => Err("WRONGPASS invalid username-password pair or user is disabled.".to_owned()),
         }
     }
@@ -60,18 +62,19 @@ impl Greeting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Greeting;
+    use super::{Greeting, Passwords};
 
     #[test]
     fn given_the_ways_to_greet_a_redis_then_only_the_right_one_is_let_in() {
-        let greet = |tls, username, password| Greeting { tls, username, password }.meets(true, "default", "right");
+        let known = Passwords::of(["right"]);
+        let greet = |tls, username, password| Greeting { tls, username, password }.meets(true, "default", &known);
         assert_eq!(greet(true, "", "right"), Ok(()));
         assert_eq!(greet(true, "default", "right"), Ok(()));
         assert!(greet(false, "", "right").unwrap_err().contains("EOF"));
         assert!(greet(true, "", "").unwrap_err().contains("NOAUTH"));
         assert!(greet(true, "", "wrong").unwrap_err().contains("WRONGPASS"));
         assert!(greet(true, "somebody", "right").unwrap_err().contains("WRONGPASS"));
-        let plain = |tls| Greeting { tls, username: "", password: "" }.meets(false, "default", "");
+        let plain = |tls| Greeting { tls, username: "", password: "" }.meets(false, "default", &Passwords::of([]));
         assert_eq!(plain(false), Ok(()));
         assert!(plain(true).unwrap_err().contains("TLS handshake"));
     }

@@ -7,6 +7,7 @@ use super::{
     workload::{Workload, service_name},
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a policy does with a request that one of its rules matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Action {
 
 /// The policies of one action that count for a workload: of its own namespace and of the root namespace, where the selector
 /// selects it. Those with `targetRefs` are for waypoints and Gateway-API gateways, which are not imitated.
-pub fn applying(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, action: Action) -> Vec<Value> {
+pub fn applying(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, action: Action) -> Vec<Arc<Value>> {
     let places = if workload.namespace() == mesh.root_namespace {
         vec![workload.namespace()]
     } else {
@@ -125,7 +126,11 @@ pub fn hook(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, attributes:
 pub struct BadHook;
 
 /// The distinct providers of a workload's CUSTOM policies, if its proxy can have them.
-pub fn providers<'a>(objects: &dyn Objects, mesh: &'a Mesh, policies: &[Value]) -> Result<Vec<&'a Provider>, BadHook> {
+pub fn providers<'a>(
+    objects: &dyn Objects,
+    mesh: &'a Mesh,
+    policies: &[Arc<Value>],
+) -> Result<Vec<&'a Provider>, BadHook> {
     let mut found: Vec<&Provider> = Vec::new();
     for policy in policies {
         let provider = mesh.provider(text(policy, "/spec/provider/name")).ok_or(BadHook)?;

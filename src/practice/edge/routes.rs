@@ -8,6 +8,7 @@ use super::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use regex::Regex;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What the router looks at.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +48,12 @@ pub struct Destination {
 }
 
 /// The hosts of VirtualServices that a server of a gateway has routes for, each with those VirtualServices, the oldest first.
-pub fn virtual_hosts(objects: &dyn Objects, server: &Server, gateway_namespace: &str) -> Vec<(String, Vec<Value>)> {
-    let mut hosts: Vec<(String, Vec<Value>)> = Vec::new();
+pub fn virtual_hosts(
+    objects: &dyn Objects,
+    server: &Server,
+    gateway_namespace: &str,
+) -> Vec<(String, Vec<Arc<Value>>)> {
+    let mut hosts: Vec<(String, Vec<Arc<Value>>)> = Vec::new();
     for service in oldest_first(objects.list("networking.istio.io", "VirtualService", None)) {
         if !bound(&service, server) || !exported(&service, gateway_namespace) {
             continue;

@@ -6,6 +6,7 @@ use super::{
     workload::{Endpoint, Workload, full_name},
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Who opens the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub fn mutual_tls(objects: &dyn Objects, mesh: &Mesh, workload: &Workload, port:
     let port_mode = own
         .as_ref()
         .and_then(|policy| mode(text(policy.pointer("/spec/portLevelMtls")?.get(port.to_string())?, "/mode")));
-    let wide = |policy: Option<Value>| policy.and_then(|policy| mode(text(&policy, "/spec/mtls/mode")));
+    let wide = |policy: Option<Arc<Value>>| policy.and_then(|policy| mode(text(&policy, "/spec/mtls/mode")));
     port_mode
         .or_else(|| wide(own))
         .or_else(|| wide(of(workload.namespace(), false)))

@@ -88,7 +88,7 @@ impl Edge {
 /// A push: the configuration of one moment over the live rest.
 struct Pushed {
     live: Arc<dyn Objects>,
-    kinds: HashMap<(&'static str, &'static str), Vec<Value>>,
+    kinds: HashMap<(&'static str, &'static str), Vec<Arc<Value>>>,
 }
 
 impl Pushed {
@@ -104,7 +104,7 @@ impl Pushed {
         Self { live: Arc::clone(live), kinds }
     }
 
-    fn pushed(&self, group: &str, kind: &str, place: Option<&str>) -> Option<&Vec<Value>> {
+    fn pushed(&self, group: &str, kind: &str, place: Option<&str>) -> Option<&Vec<Arc<Value>>> {
         if kind == "ConfigMap" && place != Some(super::mesh::ISTIO_NAMESPACE) {
             return None;
         }
@@ -113,7 +113,7 @@ impl Pushed {
 }
 
 impl Objects for Pushed {
-    fn get(&self, group: &str, kind: &str, place: Option<&str>, wanted: &str) -> Option<Value> {
+    fn get(&self, group: &str, kind: &str, place: Option<&str>, wanted: &str) -> Option<Arc<Value>> {
         match self.pushed(group, kind, place) {
             None => self.live.get(group, kind, place, wanted),
             Some(list) => list
@@ -123,7 +123,7 @@ impl Objects for Pushed {
         }
     }
 
-    fn list(&self, group: &str, kind: &str, place: Option<&str>) -> Vec<Value> {
+    fn list(&self, group: &str, kind: &str, place: Option<&str>) -> Vec<Arc<Value>> {
         match self.pushed(group, kind, place) {
             None => self.live.list(group, kind, place),
             Some(list) => {

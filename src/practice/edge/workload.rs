@@ -2,12 +2,13 @@
 
 use super::objects::{Objects, annotation, items, label, map, name, namespace, number, selects, text};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A pod as the mesh sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
     /// The whole pod.
-    pub pod: Value,
+    pub pod: Arc<Value>,
 }
 
 impl Workload {

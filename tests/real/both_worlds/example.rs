@@ -50,7 +50,11 @@ async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
         client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
         object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
     };
-    let existing = Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new() };
+    let existing = Existing {
+        registered: Known::Now(registered),
+        secret_fingerprints: BTreeMap::new(),
+        started_with: BTreeMap::new(),
+    };
     let parts = blueprint(answers, &facts, &existing).unwrap();
     parts.iter().filter_map(|part| Some(part.manifest()?.object.clone())).collect()
 }

@@ -179,7 +179,7 @@ fn existing() -> Existing {
         client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
         object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
     };
-    Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new() }
+    Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new(), started_with: BTreeMap::new() }
 }
 
 /// The world as it can be here: an Envoy that is not Istio's own lacks the filter for metrics, and listens on this machine's ports.

@@ -107,10 +107,13 @@ fn environment(objects: &[Value], container: &Value) -> Vec<(String, String)> {
         let name = variable["name"].as_str().unwrap().to_owned();
         let from = &variable["valueFrom"]["secretKeyRef"];
         let secret = object(objects, "Secret", from["name"].as_str().unwrap());
-        let value = secret["data"][from["key"].as_str().unwrap()].as_str().unwrap();
-        (name, String::from_utf8(STANDARD.decode(value).unwrap()).unwrap())
+        let value = match secret["data"][from["key"].as_str().unwrap()].as_str() {
+            None if from["optional"] == true => return None,
+            value => value.unwrap(),
+        };
+        Some((name, String::from_utf8(STANDARD.decode(value).unwrap()).unwrap()))
     };
-    container["env"].as_array().unwrap().iter().map(of).collect()
+    container["env"].as_array().unwrap().iter().filter_map(of).collect()
 }
 
 fn borrowed(environment: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -9,6 +9,7 @@ use crate::practice::edge::{
     token,
 };
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// The rules of CUSTOM policies are told by this.
 const CUSTOM: &str = "istio-ext-authz";
@@ -77,7 +78,7 @@ fn with_action(action: &str, policies: Map<String, Value>) -> Value {
     Value::Object(rules)
 }
 
-fn rbac_rules(policies: &[Value], http: bool) -> Map<String, Value> {
+fn rbac_rules(policies: &[Arc<Value>], http: bool) -> Map<String, Value> {
     let mut rules = Map::new();
     for policy in policies {
         for (position, rule) in items(policy, "/spec/rules").iter().enumerate() {
@@ -111,7 +112,7 @@ fn hook(source: &Source<'_>) -> Vec<Value> {
 
 /// The shadow rules that say when a provider is asked, and the filter that asks it. Istio 1.30 and later write the provider's name
 /// into both, earlier lines do not.
-fn asking(source: &Source<'_>, provider: &Provider, policies: &[Value]) -> Vec<Value> {
+fn asking(source: &Source<'_>, provider: &Provider, policies: &[Arc<Value>]) -> Vec<Value> {
     let prefix = if source.mesh.minor >= 30 { format!("{CUSTOM}-{}", provider.name) } else { CUSTOM.to_owned() };
     let mut rules = Map::new();
     for policy in policies.iter().filter(|policy| text(policy, "/spec/provider/name") == provider.name) {

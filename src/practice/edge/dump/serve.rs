@@ -25,12 +25,13 @@ impl Edge {
         }))
     }
 
-    /// Connects to a port of a pod from inside it, where only the proxy's admin port is imitated. Must be called on a runtime.
+    /// Connects to a port of a pod from inside it, where the proxy's admin port and session stores are imitated. Must be called on a
+    /// runtime.
     pub fn connect(&self, namespace: &str, pod: &str, port: u16) -> Option<DuplexStream> {
-        if port != ADMIN_PORT {
-            return None;
-        }
         let workload = self.live().get("", "Pod", Some(namespace), pod).map(|pod| Workload { pod })?;
+        if port != ADMIN_PORT {
+            return self.connect_to_store(&workload, port);
+        }
         if !workload.has_sidecar() && !workload.is_gateway() {
             return None;
         }

@@ -9,6 +9,7 @@ use crate::practice::edge::{
     outside::Greeting,
     policy::{Decision, decide},
     rule::Attributes,
+    store::Passwords,
     transport::{Caller, connect},
     workload::{Endpoint, NoEndpoint, Workload, endpoints, service_name},
 };
@@ -106,13 +107,12 @@ impl Edge {
         if let Some(outside) = self.outside(host, port) {
             self.may_leave(workload, &format!("tcp://{host}:{port}"))?;
             let user = outside.username.as_deref().unwrap_or("default");
-            return greeting.meets(outside.tls, user, &outside.password).map(|()| format!("outside {host}:{port}"));
+            let wanted = Passwords::of([outside.password.as_str()]);
+            return greeting.meets(outside.tls, user, &wanted).map(|()| format!("outside {host}:{port}"));
         }
         let endpoint = self.reach_store(workload, host, port)?;
         let container = container_on(&endpoint).ok_or("connect: connection refused")?;
-        let store =
-            self.start_of(&endpoint.workload, container).map_err(|_| "connect: connection refused".to_owned())?;
-        let wanted = store.store_password().unwrap_or_default();
+        let wanted = self.passwords_of(&endpoint.workload, container).ok_or("connect: connection refused")?;
         greeting.meets(false, "default", &wanted).map(|()| endpoint.workload.uid().to_owned())
     }
 

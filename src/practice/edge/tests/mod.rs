@@ -477,7 +477,7 @@ async fn given_a_practice_tenant_when_its_issuer_is_asked_then_the_edge_finds_it
     let edge = Edge::new(Cluster::new(), &tenant, Vec::new());
     tenant.set_base_urls("https://localhost:1234", "https://localhost:1235", "https://localhost:1236");
     let issuer = format!("https://localhost:1234/{}/v2.0", tenant.pipeline().tenant_id);
-    let nobody = super::workload::Workload { pod: json!({}) };
+    let nobody = super::workload::Workload { pod: json!({}).into() };
     let metadata = edge.discover(&nobody, &issuer).await.unwrap();
     assert_eq!(metadata["issuer"], issuer);
     let keys = edge.outbound_get(&nobody, metadata["jwks_uri"].as_str().unwrap()).await.unwrap();
