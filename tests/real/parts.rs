@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 /// Longer than any of these commands may take on a busy machine.
@@ -214,6 +214,31 @@ impl<'a> Gatewright<'a> {
         surround(&mut command, self.home.path(), self.ground);
         command.envs(self.kubeconfig.iter().map(|path| ("KUBECONFIG", path)));
         finish(command, "", if self.kubeconfig.is_some() { LONG_DEADLINE } else { DEADLINE }).await
+    }
+
+    /// Runs a setup of the example and kills it as soon as it has told of so many steps that it has done; whether it came to a good
+    /// end before.
+    pub(crate) async fn sets_up_within(&self, steps: usize) -> bool {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
+        command.args(["setup", "--yes", "--ui", "plain", "--answers", EXAMPLE]);
+        surround(&mut command, self.home.path(), self.ground);
+        command.envs(self.kubeconfig.iter().map(|path| ("KUBECONFIG", path)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = tokio::io::BufReader::new(child.stderr.take().unwrap()).lines();
+        let (mut done, mut said) = (0, Vec::new());
+        let is_done = |line: &str| ["  created ", "  updated "].iter().any(|verb| line.starts_with(verb));
+        while let Some(line) = tokio::time::timeout(LONG_DEADLINE, lines.next_line()).await.unwrap().unwrap() {
+            done += usize::from(is_done(&line));
+            said.push(line);
+            if done == steps {
+                child.kill().await.unwrap();
+                return false;
+            }
+        }
+        let output = child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stdout), said.join("\n"));
+        true
     }
 
     /// Sets up what these answers say, and demands that it ends well.

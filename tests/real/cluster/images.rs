@@ -69,6 +69,12 @@ impl Images {
             program(proxy, &files, 65_532)
         } else if name.contains("/valkey:") || name.contains("/redis:") {
             program("redis-server", &[], 999)
+        } else if name.contains("/idle:") {
+            Image::Program {
+                entrypoint: vec!["sleep".to_owned(), "infinity".to_owned()],
+                files: Vec::new(),
+                user: 1000,
+            }
         } else if name.contains("/myapp:") {
             Image::Application
         } else {

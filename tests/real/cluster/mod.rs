@@ -1,9 +1,12 @@
 //! A whole cluster on one machine: a real API server with real controllers, a real istiod that injects real sidecars, and pods
 //! that are real processes in networks of their own. What is not real is the node: a scheduler, a kubelet and a DNS for tests.
 
+mod attacks;
+mod caller;
 mod container;
 mod images;
 mod injection;
+mod killed;
 mod load;
 mod network;
 mod node;
@@ -22,6 +25,7 @@ use crate::visitors::{self, Client};
 use gatewright::practice::{Ground, world};
 use images::Images;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, ListParams};
 use node::{Kubelet, NODE, NODE_ADDRESS};
 use serde_json::{Value, json};
@@ -188,18 +192,28 @@ impl Whole {
 
     /// The version of every object of the installation that is not a pod's or a controller's own.
     async fn versions(&self) -> BTreeMap<String, Option<String>> {
-        let mut versions = BTreeMap::new();
+        let ours = self.ours().await.into_iter();
+        ours.map(|(name, metadata)| (name, metadata.resource_version)).collect()
+    }
+
+    /// Which objects these are: one that was made anew is another.
+    async fn uids(&self) -> BTreeMap<String, Option<String>> {
+        self.ours().await.into_iter().map(|(name, metadata)| (name, metadata.uid)).collect()
+    }
+
+    async fn ours(&self) -> Vec<(String, ObjectMeta)> {
+        let mut ours = Vec::new();
+        let client = self.server.client().await;
         for (group, version, kind) in KINDS {
-            let kind = kube::core::GroupVersionKind::gvk(group, version, kind);
-            let objects: Api<kube::api::DynamicObject> =
-                Api::all_with(self.server.client().await, &kube::api::ApiResource::from_gvk(&kind));
-            let ours = ListParams::default().labels("gatewright.dev/installation=myapp");
-            for object in objects.list(&ours).await.unwrap() {
-                let name = format!("{} {}", kind.kind, object.metadata.name.unwrap_or_default());
-                versions.insert(name, object.metadata.resource_version);
+            let resource = kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, version, kind));
+            let objects: Api<kube::api::DynamicObject> = Api::all_with(client.clone(), &resource);
+            let labelled = ListParams::default().labels("gatewright.dev/installation=myapp");
+            for object in objects.list(&labelled).await.unwrap() {
+                let name = object.metadata.name.clone().unwrap_or_default();
+                ours.push((format!("{kind} {name}"), object.metadata));
             }
         }
-        versions
+        ours
     }
 
     /// Waits until no pod is on its way in or out.

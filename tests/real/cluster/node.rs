@@ -98,9 +98,14 @@ impl Node {
 
     /// A connection to a port on a pod's own loopback.
     pub(super) async fn connect(&self, pod: &str, port: u16) -> std::io::Result<TcpStream> {
+        self.connect_from(pod, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).await
+    }
+
+    /// A connection that a program in a pod makes.
+    pub(super) async fn connect_from(&self, pod: &str, to: SocketAddrV4) -> std::io::Result<TcpStream> {
         let path = self.networks.lock().unwrap_or_else(PoisonError::into_inner).get(pod).cloned();
         let path = path.ok_or_else(|| std::io::Error::other(format!("there is no pod {pod}")))?;
-        super::network::connect(path, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).await
+        super::network::connect(path, to).await
     }
 
     /// What the cluster's DNS would say of its Services. istiod runs outside, behind a port of the pod's own loopback.

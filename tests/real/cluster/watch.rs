@@ -21,7 +21,7 @@ pub(super) struct Watch {
 }
 
 /// What they saw.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen {
     /// How often somebody answered at the gateway.
     pub(super) asked_at_the_gateway: usize,
@@ -47,26 +47,42 @@ impl Watch {
 }
 
 async fn watch(stop: CancellationToken, client: Client, node: Arc<Node>) -> Seen {
-    let mut seen = Seen::default();
+    let ((asked_at_the_gateway, mut let_in), (asked_at_the_pod, at_the_pod)) =
+        tokio::join!(at_the_gateway(&stop, &client), at_the_pod(&stop, &node));
+    let_in.extend(at_the_pod);
+    Seen { asked_at_the_gateway, asked_at_the_pod, let_in }
+}
+
+/// How often somebody answered, and the answers of the application.
+async fn at_the_gateway(stop: &CancellationToken, client: &Client) -> (usize, Vec<String>) {
+    let (mut asked, mut let_in) = (0, Vec::new());
     while !stop.is_cancelled() {
         if let Some(answer) = client.try_ask(HOST, &format!("https://{HOST}/"), &[]).await {
-            seen.asked_at_the_gateway += 1;
+            asked += 1;
             if answer.is_from_the_application() {
-                seen.let_in.push(format!("{answer:#?}"));
+                let_in.push(format!("{answer:#?}"));
             }
         }
+        tokio::time::sleep(PAUSE).await;
+    }
+    (asked, let_in)
+}
+
+async fn at_the_pod(stop: &CancellationToken, node: &Node) -> (usize, Vec<String>) {
+    let (mut asked, mut let_in) = (0, Vec::new());
+    while !stop.is_cancelled() {
         for address in pod_addresses(&node.client, "myapp", "app.kubernetes.io/name=myapp").await {
             let at = SocketAddrV4::new(address, 80);
-            if let Some(answer) = ask_plainly(&node, at).await {
-                seen.asked_at_the_pod += 1;
+            if let Some(answer) = ask_plainly(node, at).await {
+                asked += 1;
                 if answer.headers().contains_key(FROM_THE_APPLICATION) {
-                    seen.let_in.push(format!("{at}: {answer:#?}"));
+                    let_in.push(format!("{at}: {answer:#?}"));
                 }
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
-    seen
+    (asked, let_in)
 }
 
 /// Asks an address from a place in the cluster that has no sidecar.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 /// Ways to write an address of the application that must not lead a stranger into it.
-const ADDRESSES: [&str; 17] = [
+pub(crate) const ADDRESSES: [&str; 17] = [
     "/",
     "/ping",
     "/ready",
@@ -30,7 +30,7 @@ const ADDRESSES: [&str; 17] = [
 ];
 
 /// Headers that say who somebody is. Some servers take `_` for `-`; to Envoy they are others.
-const CLAIMS: [&str; 18] = [
+pub(crate) const CLAIMS: [&str; 18] = [
     "x-auth-request-email",
     "x-auth-request-groups",
     "x-auth-request-preferred-username",

@@ -1,7 +1,7 @@
 //! The whole road from outside to the application: what setup made, on a real API server, translated by a real istiod, carried by
 //! a real Envoy, with the real sign-in proxy and a real session store, started as their objects say. Entra is the practice tenant.
 
-mod attacks;
+pub(crate) mod attacks;
 mod journeys;
 mod parts;
 
