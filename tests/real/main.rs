@@ -14,5 +14,6 @@ mod mesh;
 mod parts;
 mod road;
 mod served;
+mod session_store;
 mod table;
 mod visitors;
