@@ -109,7 +109,7 @@ pub enum Command {
         /// What to rotate [default: asked for on a terminal, else the client secret]
         #[arg(long, value_enum, value_name = "WHAT")]
         what: Option<Rotated>,
-        /// Do nothing unless it expires within this time, such as 30d; for a scheduler
+        /// Rotate what expires within this time, such as 30d, and nothing else; for a scheduler
         #[arg(long, value_name = "TIME", conflicts_with = "undo")]
         if_expiring: Option<Lifetime>,
         /// Take back a rotation that was begun and has not come to its end
@@ -194,6 +194,8 @@ pub enum Rotated {
     CertificateKey,
     /// The password of the session store that was set up with it; nobody notices.
     RedisPassword,
+    /// A federated credential; there is nothing to rotate.
+    FederatedCredential,
 }
 
 /// How to write exported objects.

@@ -32,23 +32,31 @@ pub(super) struct Asked<'a> {
     pub(super) undo: bool,
 }
 
-impl From<Rotated> for What {
-    fn from(rotated: Rotated) -> Self {
-        match rotated {
-            Rotated::ClientSecret => Self::ClientSecret,
-            Rotated::CookieSecret => Self::CookieSecret,
-            Rotated::CertificateKey => Self::CertificateKey,
-            Rotated::RedisPassword => Self::RedisPassword,
-        }
+/// What of these is a secret; nothing for a federated credential.
+fn secret_of(rotated: Rotated) -> Option<What> {
+    match rotated {
+        Rotated::ClientSecret => Some(What::ClientSecret),
+        Rotated::CookieSecret => Some(What::CookieSecret),
+        Rotated::CertificateKey => Some(What::CertificateKey),
+        Rotated::RedisPassword => Some(What::RedisPassword),
+        Rotated::FederatedCredential => None,
     }
 }
+
+const NO_SECRET: &str = "Nothing to rotate: a federated credential holds no secret. Whoever it trusts proves itself to Entra with tokens that end by \
+                         themselves, and renews the key that signs them.";
 
 /// Rotates a secret of an installation.
 pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) -> Exit {
     let events = screen.events(Style::Brief);
-    if asked.if_expiring.is_some() && asked.what.is_some_and(|what| What::from(what) == What::CookieSecret) {
-        let text = "--if-expiring is for what expires; a cookie secret does not.\nLeave one of the two out.";
-        return screen.refusal(&events, ROTATE, text, ProblemKind::UnusableAnswers);
+    let what = match asked.what.map(secret_of) {
+        Some(None) => return nothing_to_do(screen, &events, NO_SECRET),
+        what => what.flatten(),
+    };
+    if let (Some(what), Some(_)) = (what.filter(|what| !what.expires()), asked.if_expiring) {
+        let name = what.name();
+        let text = format!("--if-expiring is for what expires; a {name} does not.\nLeave one of the two out.");
+        return screen.refusal(&events, ROTATE, &text, ProblemKind::UnusableAnswers);
     }
     let cancel = cancelled_by_signals();
     let looking = seen(global, screen, &events, asked.app);
@@ -56,7 +64,8 @@ pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) ->
         Ok(looked) => looked,
         Err(exit) => return exit,
     };
-    let exit = carry_out(screen, &events, &connection, &seen, asked, &cancel).await;
+    let run = Run { screen, events: &events, connection: &connection, cancel: &cancel };
+    let exit = run.carry_out(seen, what, asked).await;
     connection.close().await;
     exit
 }
@@ -86,47 +95,74 @@ async fn seen(global: &Global, screen: Screen, events: &Events, app: Option<&str
     }
 }
 
-async fn carry_out(
+/// What a rotation is carried out with.
+struct Run<'a> {
     screen: Screen,
-    events: &Events,
-    connection: &Connection,
-    seen: &Seen,
-    asked: Asked<'_>,
-    cancel: &CancellationToken,
-) -> Exit {
-    let what = match (asked.what, seen.begun()) {
-        (Some(what), _) => What::from(what),
-        (None, Some(begun)) => begun,
-        (None, None) if screen.may_ask() && asked.if_expiring.is_none() && !asked.undo => {
-            match ask_what(seen, cancel).await {
-                Some(what) => what,
+    events: &'a Events,
+    connection: &'a Connection,
+    cancel: &'a CancellationToken,
+}
+
+impl Run<'_> {
+    async fn carry_out(&self, mut seen: Seen, what: Option<What>, asked: Asked<'_>) -> Exit {
+        let all = match (what, seen.begun(), asked.if_expiring) {
+            (None, Some(begun), _) => vec![begun],
+            (what, None, Some(within)) => {
+                let expire = || What::ALL.into_iter().filter(|what| seen.expires(*what).is_some()).collect();
+                let all: Vec<What> = what.map_or_else(expire, |what| vec![what]);
+                let not_yet: Vec<String> = all.iter().filter_map(|what| not_yet(&seen, *what, within)).collect();
+                if not_yet.len() == all.len() {
+                    return nothing_to_do(self.screen, self.events, &not_yet.join("\n"));
+                }
+                all.into_iter().filter(|what| self::not_yet(&seen, *what, within).is_none()).collect()
+            }
+            (Some(what), _, _) => vec![what],
+            (None, None, None) if self.screen.may_ask() && !asked.undo => match ask_what(&seen, self.cancel).await {
+                Some(what) => vec![what],
                 None => return nothing_changed(),
+            },
+            (None, None, None) => vec![What::ClientSecret],
+        };
+        let mut ended = Exit::Done;
+        for (number, what) in all.into_iter().enumerate() {
+            if number > 0 {
+                // The one before has changed what there is.
+                let answers = seen.answers().clone();
+                seen = match rotate::look(&self.connection.target, &answers, self.events).await {
+                    Ok(seen) => seen,
+                    Err(problem) => return self.screen.problem(self.events, ROTATE, problem),
+                };
+            }
+            match self.one(&seen, Choices { what, undo: asked.undo }).await {
+                Exit::Done => {}
+                Exit::HandedOver => ended = Exit::HandedOver,
+                exit => return exit,
             }
         }
-        (None, None) => What::ClientSecret,
-    };
-    if let Some(within) = asked.if_expiring.filter(|_| seen.begun().is_none())
-        && let Some(text) = not_yet(seen, what, within)
-    {
-        return nothing_to_do(screen, events, &text);
+        ended
     }
-    let plan = match rotate::plan(seen, Choices { what, undo: asked.undo }) {
-        Ok(plan) => plan,
-        Err(problem) => return screen.problem(events, ROTATE, problem),
-    };
-    events.tell(plan.event());
-    let question = if asked.undo { "Take it back?" } else { "Rotate it?" };
-    match screen.confirm(question, cancel).await {
-        Confirmation::Given => {}
-        Confirmation::Refused => return nothing_changed(),
-        Confirmation::NobodyToAsk => {
-            let nobody = "Nothing has been changed: there is nobody to confirm it.\nRun on a terminal, or pass --yes.";
-            return screen.refusal(events, ROTATE, nobody, ProblemKind::UnusableAnswers);
+
+    async fn one(&self, seen: &Seen, choices: Choices) -> Exit {
+        let (screen, events, cancel) = (self.screen, self.events, self.cancel);
+        let plan = match rotate::plan(seen, choices) {
+            Ok(plan) => plan,
+            Err(problem) => return screen.problem(events, ROTATE, problem),
+        };
+        events.tell(plan.event());
+        let question = if choices.undo { "Take it back?" } else { "Rotate it?" };
+        match screen.confirm(question, cancel).await {
+            Confirmation::Given => {}
+            Confirmation::Refused => return nothing_changed(),
+            Confirmation::NobodyToAsk => {
+                let nobody =
+                    "Nothing has been changed: there is nobody to confirm it.\nRun on a terminal, or pass --yes.";
+                return screen.refusal(events, ROTATE, nobody, ProblemKind::UnusableAnswers);
+            }
         }
+        let decide = async || last_state(screen, choices.what, cancel).await;
+        let applying = rotate::apply(&self.connection.target, plan, events, cancel, decide);
+        Exit::from(finishing_what_has_begun(cancel, applying).await)
     }
-    let decide = async || last_state(screen, what, cancel).await;
-    let applying = rotate::apply(&connection.target, plan, events, cancel, decide);
-    Exit::from(finishing_what_has_begun(cancel, applying).await)
 }
 
 /// Whether what was in use goes for good, now that the new one is proven.

@@ -304,18 +304,45 @@ fn given_a_scheduler_when_it_is_not_yet_time_then_nothing_is_done_and_when_it_is
     world.set_up();
     let before = world.ground.journal().requests();
     let early = rotate_well(&world, &["--if-expiring", "30d"]);
-    assert!(early.stderr.contains("Nothing to do: the client secret is good until"), "{}", early.stderr);
+    for kind in ["client secret", "certificate's key"] {
+        assert!(early.stderr.contains(&format!("Nothing to do: the {kind} is good until")), "{}", early.stderr);
+    }
     let early = rotate_well(&world, &["--if-expiring", "30d", "--ui", "json"]);
     assert!(early.stdout.lines().last().unwrap().contains(r#""outcome":"nothingToDo""#), "{}", early.stdout);
     assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
     let due = rotate_well(&world, &["--if-expiring", "200d", "--ui", "json"]);
     let events: Vec<Value> = due.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let planned = events.iter().find(|event| event["event"] == "rotationPlanned").unwrap();
-    assert_eq!(planned["what"], "clientSecret");
-    assert_eq!(planned["steps"].as_array().unwrap().len(), 5, "{planned:#}");
+    let planned: Vec<&Value> = events.iter().filter(|event| event["event"] == "rotationPlanned").collect();
+    assert_eq!(planned.iter().map(|plan| &plan["what"]).collect::<Vec<_>>(), ["clientSecret", "certificateKey"]);
+    assert!(planned.iter().all(|plan| plan["expires"].is_string()), "{planned:#?}");
+    assert_eq!(planned[0]["steps"].as_array().unwrap().len(), 5, "{planned:#?}");
     assert_eq!(events.last().unwrap()["outcome"], "done");
-    let never = rotate(&world, &["--if-expiring", "30d", "--what", "cookie-secret"]);
-    assert_eq!(never.code, Some(64), "{}", never.stderr);
+    for what in ["cookie-secret", "redis-password"] {
+        let never = rotate(&world, &["--if-expiring", "30d", "--what", what]);
+        assert_eq!(never.code, Some(64), "{}", never.stderr);
+    }
+    is_whole(&world, "rotated in time");
+}
+
+#[test]
+fn given_a_federated_credential_when_it_is_to_be_rotated_then_there_is_plainly_nothing_to_rotate() {
+    let world = World::healthy();
+    world.set_up();
+    let before = world.ground.journal().requests();
+    let ran = rotate_well(&world, &["--what", "federated-credential"]);
+    assert!(ran.stderr.contains("Nothing to rotate: a federated credential holds no secret"), "{}", ran.stderr);
+    assert!(world.writes_since(before).is_empty(), "{:#?}", world.writes_since(before));
+}
+
+#[test]
+fn given_a_rotation_is_planned_then_it_is_shown_when_what_is_in_use_expires() {
+    let world = World::healthy();
+    world.set_up();
+    for what in ["client-secret", "certificate-key"] {
+        let planned = world.run(&["rotate", "--what", what]);
+        assert_eq!(planned.code, Some(64), "nobody confirms it: {}", planned.stderr);
+        assert!(planned.stderr.contains("of myapp/myapp, good until 20"), "{}", planned.stderr);
+    }
 }
 
 #[test]

@@ -144,6 +144,11 @@ impl Seen {
         &self.found.vault
     }
 
+    /// The answers that are recorded of it.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
     /// What of it was begun to be rotated and has not come to its end.
     pub fn begun(&self) -> Option<What> {
         let is_begun = |what: &What| {

@@ -57,6 +57,14 @@ impl What {
         }
     }
 
+    /// Whether there is an end to it.
+    pub const fn expires(self) -> bool {
+        match self {
+            Self::ClientSecret | Self::CertificateKey => true,
+            Self::CookieSecret | Self::RedisPassword => false,
+        }
+    }
+
     /// What people notice of it, in one sentence.
     pub const fn notice(self) -> &'static str {
         match self {
