@@ -18,6 +18,16 @@ pub struct AccessQuestion {
     pub resource: String,
     /// The namespace; `None` for cluster-wide kinds, or for all namespaces.
     pub namespace: Option<String>,
+    /// The one object it is about, for a right that may be given for it alone (`resourceNames` of RBAC); `None` for any.
+    pub name: Option<String>,
+}
+
+impl AccessQuestion {
+    /// The same about one object.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
 }
 
 impl Cluster {
@@ -48,6 +58,9 @@ impl Cluster {
         if let Some(namespace) = &question.namespace {
             attributes["namespace"] = namespace.as_str().into();
         }
+        if let Some(name) = &question.name {
+            attributes["name"] = name.as_str().into();
+        }
         let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
                             "spec": {"resourceAttributes": attributes}});
         let answer = self.review("authorization.k8s.io", "selfsubjectaccessreviews", &review).await?;
@@ -76,7 +89,23 @@ mod tests {
             group: String::new(),
             resource: resource.to_owned(),
             namespace: namespace.map(str::to_owned),
+            name: None,
         }
+    }
+
+    #[tokio::test]
+    async fn given_a_right_to_one_object_alone_then_it_is_asked_for_by_name() {
+        let review = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let (cluster, _) = TestServer::default()
+            .answer_by(review, |seen| {
+                let attributes = &seen.body["spec"]["resourceAttributes"];
+                (201, json!({"status": {"allowed": attributes["name"] == "istio"}}))
+            })
+            .connect()
+            .await;
+        let any = question("configmaps", Some("istio-system"));
+        let denied = cluster.may(&[any.clone(), any.clone().of("istio")]).await.unwrap();
+        assert_eq!(denied, [any]);
     }
 
     #[tokio::test]

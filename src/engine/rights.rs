@@ -41,6 +41,10 @@ pub(super) fn missing(question: &AccessQuestion) -> Problem {
     } else {
         format!("{}.{}", question.resource, question.group)
     };
+    let (resource, checked) = match &question.name {
+        Some(name) => (format!("{resource} {name}"), format!("{resource}/{name}")),
+        None => (resource.clone(), resource),
+    };
     let (place, flag) = match &question.namespace {
         Some(namespace) => (format!("in namespace {namespace}"), format!(" --namespace {namespace}")),
         None => ("in the whole cluster".to_owned(), String::new()),
@@ -52,7 +56,7 @@ pub(super) fn missing(question: &AccessQuestion) -> Problem {
     Problem {
         tried: format!("ask the cluster whether we may {} {resource} {place}", question.verb),
         cause: "it says no".to_owned(),
-        remedy: format!("{who} can grant it; check it with: kubectl auth can-i {} {resource}{flag}", question.verb),
+        remedy: format!("{who} can grant it; check it with: kubectl auth can-i {} {checked}{flag}", question.verb),
         kind: ProblemKind::NotPermitted,
     }
 }
@@ -72,7 +76,7 @@ fn questions(step: &Step) -> Vec<AccessQuestion> {
             if step.action == Action::Keep {
                 return Vec::new();
             }
-            return vec![question("update", "", "configmaps", Some(&provider.namespace))];
+            return vec![question("update", "", "configmaps", Some(&provider.namespace)).of(&provider.config_map)];
         }
         PartBody::History(note) => return vec![question("patch", "", "configmaps", Some(&note.namespace))],
         PartBody::Manifest(manifest) => &manifest.object,
@@ -96,6 +100,7 @@ pub(super) fn question(verb: &str, group: &str, resource: &str, namespace: Optio
         group: group.to_owned(),
         resource: resource.to_owned(),
         namespace: namespace.map(str::to_owned),
+        name: None,
     }
 }
 

@@ -110,14 +110,19 @@ impl ApiServer {
 
     /// A kubeconfig for who may do everything.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        let path = self.folder.path().join("kubeconfig");
+        self.kubeconfig_of(ADMINISTRATOR)
+    }
+
+    /// A kubeconfig for one of the users.
+    pub(crate) fn kubeconfig_of(&self, user: &str) -> PathBuf {
+        let path = self.folder.path().join(format!("kubeconfig-{user}"));
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "real",
             "clusters": [{"name": "real", "cluster": {"server": self.url, "certificate-authority": "authority.pem"}}],
-            "contexts": [{"name": "real", "context": {"cluster": "real", "user": ADMINISTRATOR}}],
-            "users": [{"name": ADMINISTRATOR, "user": {"token": ADMINISTRATOR}}],
+            "contexts": [{"name": "real", "context": {"cluster": "real", "user": user}}],
+            "users": [{"name": user, "user": {"token": user}}],
         });
         std::fs::write(&path, config.to_string()).unwrap();
         path

@@ -244,7 +244,8 @@ pub(super) fn deletion(reference: &ObjectRef) -> AccessQuestion {
 
 /// The right to take our entry out of a mesh configuration.
 pub(super) fn update_of_mesh(entry: &MeshEntry) -> AccessQuestion {
-    rights::question("update", "", "configmaps", entry.config_map.namespace.as_deref())
+    let place = &entry.config_map;
+    rights::question("update", "", "configmaps", place.namespace.as_deref()).of(&place.name)
 }
 
 fn key_id(objects: &[Object]) -> Option<String> {

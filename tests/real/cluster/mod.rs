@@ -11,6 +11,7 @@ mod load;
 mod network;
 mod node;
 mod pod;
+mod rights;
 mod rotation;
 mod setup;
 mod volumes;
