@@ -7,8 +7,8 @@ use crate::practice::{
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Answers whether an identity may write into a zone: client id; subscription, resource group and name.
-type Asked = dyn Fn(&str, (&str, &str, &str)) -> Result<(), RecordRefused> + Send + Sync;
+/// Answers whether an identity may put a record into a zone: client id; subscription, resource group and name; the record's name.
+type Asked = dyn Fn(&str, (&str, &str, &str), &str) -> Result<(), RecordRefused> + Send + Sync;
 
 /// The zones of Azure DNS.
 #[derive(Clone)]
@@ -27,12 +27,12 @@ impl Zones {
     /// Those of a tenant.
     pub fn of(tenant: &Tenant) -> Self {
         let tenant = tenant.clone();
-        Self(Arc::new(move |client_id, zone| tenant.may_write_records(client_id, zone)))
+        Self(Arc::new(move |client_id, zone, name| tenant.may_put_text(client_id, zone, name)))
     }
 
     /// Everybody may write everywhere: for tests of something else.
     pub fn open() -> Self {
-        Self(Arc::new(|_, _| Ok(())))
+        Self(Arc::new(|_, _, _| Ok(())))
     }
 
     /// Whether `challenge` can be presented. Only challenges of Azure DNS with an identity are looked at; `pods` are cert-manager's.
@@ -63,7 +63,9 @@ impl Zones {
             });
         }
         let place = (text(solver, "/subscriptionID"), text(solver, "/resourceGroupName"), zone);
-        (self.0)(client_id, place).map_err(|refused| NotPresented {
+        let record = format!("_acme-challenge.{name}");
+        let record = record.strip_suffix(&format!(".{zone}")).unwrap_or(&record);
+        (self.0)(client_id, place, record).map_err(|refused| NotPresented {
             reason: redacted("azcore.ResponseError"),
             event: format!(
                 "Error presenting challenge: request error: RESPONSE {}: ERROR CODE: {}: {}",

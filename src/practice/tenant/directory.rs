@@ -74,6 +74,9 @@ pub(super) struct ServicePrincipal {
     pub(super) properties: Properties,
     pub(super) visible_from: Timestamp,
     pub(super) deleted: Option<Timestamp>,
+    /// Those of a managed identity; those of an application are the application's.
+    #[serde(default)]
+    pub(super) federated_credentials: Vec<Properties>,
 }
 
 /// A delegated permission grant.

@@ -131,21 +131,32 @@ fn first_service_principals() -> Vec<ServicePrincipal> {
     ]
 }
 
-/// A user-assigned managed identity: a service principal without an application.
+/// A user-assigned managed identity: a service principal without an application. cert-manager's service account stands for it
+/// (domain.md 5.4), in a cluster whose tokens have the issuer that Kubernetes itself proposes.
 fn managed_identity(client_id: &str, name: &str) -> ServicePrincipal {
     let properties = json!({
         "id": fixed_id(&format!("service principal {client_id}")), "accountEnabled": true, "appDisplayName": null,
         "appId": client_id, "appOwnerOrganizationId": null, "appRoleAssignmentRequired": false, "displayName": name,
         "servicePrincipalNames": [client_id], "servicePrincipalType": "ManagedIdentity", "tags": [],
     });
-    ServicePrincipal { properties: object(properties), visible_from: Timestamp::UNIX_EPOCH, deleted: None }
+    let federated = json!({
+        "name": "cert-manager", "issuer": "https://kubernetes.default.svc.cluster.local",
+        "subject": "system:serviceaccount:cert-manager:cert-manager", "audiences": ["api://AzureADTokenExchange"],
+    });
+    ServicePrincipal {
+        properties: object(properties),
+        visible_from: Timestamp::UNIX_EPOCH,
+        deleted: None,
+        federated_credentials: vec![object(federated)],
+    }
 }
 
 /// Puts in what a tenant saved earlier did not begin with yet.
 pub(super) fn complete(directory: &mut Directory) {
     for principal in first_service_principals() {
-        if directory.service_principal_by_app_id(principal.app_id()).is_none() {
-            directory.service_principals.push(principal);
+        match directory.service_principals.iter_mut().find(|it| it.app_id() == principal.app_id()) {
+            Some(there) => there.federated_credentials = principal.federated_credentials,
+            None => directory.service_principals.push(principal),
         }
     }
 }
@@ -172,7 +183,12 @@ fn first_party(app_id: &str, name: &str, names: &[&str], scopes: &[Value], roles
         "appRoleAssignmentRequired": false, "displayName": name, "servicePrincipalNames": names,
         "servicePrincipalType": "Application", "tags": [], "appRoles": roles, "oauth2PermissionScopes": scopes,
     });
-    ServicePrincipal { properties: object(properties), visible_from: Timestamp::UNIX_EPOCH, deleted: None }
+    ServicePrincipal {
+        properties: object(properties),
+        visible_from: Timestamp::UNIX_EPOCH,
+        deleted: None,
+        federated_credentials: Vec::new(),
+    }
 }
 
 fn object(value: Value) -> Properties {
@@ -214,6 +230,7 @@ fn add_pipeline(directory: &mut Directory, secret: &str) {
         })),
         visible_from: Timestamp::UNIX_EPOCH,
         deleted: None,
+        federated_credentials: Vec::new(),
     });
     let graph = fixed_id(&format!("service principal {GRAPH}"));
     directory.role_assignments.extend(GRAPH_ROLES.iter().map(|(id, value)| RoleAssignment {

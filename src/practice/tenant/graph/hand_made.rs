@@ -70,7 +70,12 @@ fn put_principal(core: &mut Core, wanted: &HandMadeApplication, properties: &Val
     if let Some(all) = all.as_object_mut() {
         merge(all, properties);
         let (visible_from, deleted) = (Timestamp::UNIX_EPOCH, None);
-        core.directory.service_principals.push(ServicePrincipal { properties: all.clone(), visible_from, deleted });
+        core.directory.service_principals.push(ServicePrincipal {
+            properties: all.clone(),
+            visible_from,
+            deleted,
+            federated_credentials: Vec::new(),
+        });
     }
     Ok(())
 }

@@ -146,7 +146,7 @@ fn create(core: &mut Core, request: &Request<'_>, body: Properties) -> Result<Re
     let id = core.directory.fresh_id();
     properties.insert("id".into(), Value::from(id));
     let visible_from = after(request.now, core.settings.replication.object());
-    let principal = ServicePrincipal { properties, visible_from, deleted: None };
+    let principal = ServicePrincipal { properties, visible_from, deleted: None, federated_credentials: Vec::new() };
     let shown = shown(core, &principal);
     core.directory.service_principals.push(principal);
     core.changed = true;

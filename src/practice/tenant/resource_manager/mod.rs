@@ -1,8 +1,9 @@
 //! Azure Resource Manager: subscriptions, DNS zones, and who holds which role on them (domain.md 8).
 //!
-//! What it does not imitate: resource groups of their own, records in the zones, conditions on role assignments, roles above
-//! subscriptions (management groups), and roles that a scenario's caller holds one by one.
+//! What it does not imitate: resource groups of their own, records in the zones other than TXT, conditions on role assignments,
+//! roles above subscriptions (management groups), and roles that a scenario's caller holds one by one.
 
+mod records;
 mod refusal;
 mod roles;
 mod scope;
@@ -70,7 +71,7 @@ fn below(core: &mut Core, call: &Call, caller: &Caller, rest: &[&str]) -> Result
             roles::answer(core, call, caller, &scope, kind, name)
         }
         [_, provider, kind, name @ ..] if is(provider, "Microsoft.Network") && is(kind, "dnsZones") => {
-            zones::answer(core, call, at, name)
+            zones::answer(core, call, caller, at, name)
         }
         _ => Err(Refusal::unknown(call)),
     }
@@ -157,11 +158,13 @@ pub struct RecordRefused {
 }
 
 impl Tenant {
-    /// Whether the identity of this client id may write records into the zone, as a certificate's challenge needs it.
-    pub fn may_write_records(
+    /// Whether the identity of this client id may put TXT records of that name, which is relative to the zone, into it, as
+    /// a certificate's challenge needs it: who puts them there looks first whether there are any.
+    pub fn may_put_text(
         &self,
         client_id: &str,
         (subscription, resource_group, zone): (&str, &str, &str),
+        name: &str,
     ) -> Result<(), RecordRefused> {
         let core = self.core();
         if !is(subscription, SUBSCRIPTION) {
@@ -171,7 +174,14 @@ impl Tenant {
             &core,
             &["resourceGroups", resource_group, "providers", "Microsoft.Network", "dnsZones", zone],
         )?;
-        roles::may_write_records(&core, client_id, &scope).map_err(Into::into)
+        roles::may_put_text(&core, client_id, &scope, name).map_err(Into::into)
+    }
+
+    /// All TXT records of all zones, by their full names, as DNS answers with them.
+    pub fn text_records(&self) -> Vec<(String, String)> {
+        let core = self.core();
+        let zones = core.directory.azure.zones.iter();
+        zones.flat_map(|zone| zone.texts.iter().flat_map(|records| records.answers(&zone.name))).collect()
     }
 
     /// Assigns the role that writes records of a zone, as somebody would who was sent the command; false when the tenant knows

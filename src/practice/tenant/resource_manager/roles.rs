@@ -1,7 +1,7 @@
 //! Role definitions and role assignments (domain.md 8).
 
 use super::{Call, Caller, Core, Refusal, Reply, SUBSCRIPTION, Scope, is, must_be_served};
-use crate::practice::tenant::directory::after;
+use crate::practice::tenant::directory::{after, text};
 use crate::practice::tenant::seed;
 use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -21,14 +21,22 @@ const VERSIONS: &[&str] = &[
     "2022-05-01-preview",
 ];
 
-/// The built-in roles that matter here: id, name, and whether it may write a zone's records.
-const ROLES: &[(&str, &str, bool)] = &[
-    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner", true),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor", true),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", false),
-    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator", false),
-    ("befefa01-2a29-4197-83a8-272ff33ce314", "DNS Zone Contributor", true),
-    ("b12aa53e-6015-4669-85d0-8515ebb3ae7f", "Private DNS Zone Contributor", false),
+/// What a role lets its holder do with the records of a zone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Records {
+    Nothing,
+    Read,
+    Write,
+}
+
+/// The built-in roles that matter here: id, name, and what they are good for at a zone's records.
+const ROLES: &[(&str, &str, Records)] = &[
+    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner", Records::Write),
+    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor", Records::Write),
+    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", Records::Read),
+    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator", Records::Read),
+    ("befefa01-2a29-4197-83a8-272ff33ce314", "DNS Zone Contributor", Records::Write),
+    ("b12aa53e-6015-4669-85d0-8515ebb3ae7f", "Private DNS Zone Contributor", Records::Nothing),
 ];
 const DNS_ZONE_CONTRIBUTOR: &str = "befefa01-2a29-4197-83a8-272ff33ce314";
 
@@ -131,7 +139,7 @@ pub(super) fn answer(
 }
 
 fn definitions(call: &Call, name: &[&str]) -> Result<Reply, Refusal> {
-    let shown = |(id, name, _): &(&str, &str, bool)| {
+    let shown = |(id, name, _): &(&str, &str, Records)| {
         json!({
             "id": definition_id(id), "name": id, "type": "Microsoft.Authorization/roleDefinitions",
             "properties": {
@@ -347,31 +355,48 @@ fn delete(core: &mut Core, scope: &Scope, name: &str) -> Reply {
     Reply::ok(gone.shown())
 }
 
-/// Whether the identity of this client id holds a role that writes records at `scope`, and since long enough.
-pub(super) fn may_write_records(core: &Core, client_id: &str, scope: &Scope) -> Result<(), Refusal> {
-    let now = core.now();
+/// Whether the identity of this client id may look for TXT records of that name in the zone at `scope`, and put some there.
+pub(super) fn may_put_text(core: &Core, client_id: &str, scope: &Scope, name: &str) -> Result<(), Refusal> {
     let Some(principal) = core.directory.service_principal_by_app_id(client_id) else {
         return Err(Refusal::bad_request(
             "invalid_request",
             format!("AADSTS700016: Application with identifier '{client_id}' was not found in the directory."),
         ));
     };
-    let writes = |role: &str| ROLES.iter().any(|(id, _, writes)| *id == role && *writes);
+    let caller = Caller { object_id: principal.id().to_owned(), name: client_id.to_owned() };
+    let place = format!("{}/TXT/{name}", scope.as_str());
+    may_use_records(core, &caller, &place, scope, "read")?;
+    may_use_records(core, &caller, &place, scope, "write")
+}
+
+/// Whether who calls may `read`, `write` or `delete` the TXT records at `place`, in the zone at `scope`: by a role held since
+/// long enough, or, as no managed identity can, by the rights of the scenario's caller.
+pub(super) fn may_use_records(
+    core: &Core,
+    caller: &Caller,
+    place: &str,
+    scope: &Scope,
+    verb: &str,
+) -> Result<(), Refusal> {
+    let now = core.now();
+    let wanted = if verb == "read" { Records::Read } else { Records::Write };
+    let gives = |role: &str| ROLES.iter().any(|(id, _, records)| *id == role && *records >= wanted);
     let holds = core.directory.azure.role_assignments.iter().any(|held| {
-        is(&held.principal_id, principal.id())
-            && writes(&held.role)
+        is(&held.principal_id, &caller.object_id)
+            && gives(&held.role)
             && scope.is_at_or_below(&held.scope)
             && held.effective_from <= now
     });
-    if holds {
+    let principal = core.directory.service_principal_by_id(&caller.object_id);
+    let is_scenarios = principal.is_none_or(|it| text(&it.properties, "servicePrincipalType") != "ManagedIdentity");
+    if holds || (is_scenarios && (wanted == Records::Read || core.settings.rights.may_assign_azure_roles)) {
         return Ok(());
     }
     let message = format!(
-        "The client '{client_id}' with object id '{}' does not have authorization to perform action \
-         'Microsoft.Network/dnsZones/TXT/write' over scope '{}/TXT/_acme-challenge' or the scope is invalid. If access was \
-         recently granted, please refresh your credentials.",
-        principal.id(),
-        scope.as_str()
+        "The client '{}' with object id '{}' does not have authorization to perform action \
+         'Microsoft.Network/dnsZones/TXT/{verb}' over scope '{place}' or the scope is invalid. If access was recently granted, \
+         please refresh your credentials.",
+        caller.name, caller.object_id
     );
     Err(Refusal::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message))
 }

@@ -1,6 +1,9 @@
 //! DNS zones.
 
-use super::{Call, Core, Refusal, Reply, SUBSCRIPTION, is, must_be_served, roles::RoleAssignment, scope};
+use super::{
+    Call, Caller, Core, Refusal, Reply, SUBSCRIPTION, is, must_be_served, records, records::TextRecords,
+    roles::RoleAssignment, scope,
+};
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,11 +26,17 @@ pub(in crate::practice::tenant) struct Azure {
 pub(in crate::practice::tenant) struct Zone {
     pub(super) resource_group: String,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) texts: Vec<TextRecords>,
 }
 
 impl Azure {
     pub(super) fn zone(&self, group: &str, name: &str) -> Option<&Zone> {
         self.zones.iter().find(|zone| is(&zone.resource_group, group) && is(&zone.name, name))
+    }
+
+    pub(super) fn zone_to_change(&mut self, group: &str, name: &str) -> Option<&mut Zone> {
+        self.zones.iter_mut().find(|zone| is(&zone.resource_group, group) && is(&zone.name, name))
     }
 }
 
@@ -58,16 +67,29 @@ impl Zone {
 
 /// The zones that are there before anybody comes, and the role that the platform's issuers rest on.
 pub(in crate::practice::tenant) fn seeded() -> Azure {
-    let zone = |name: &str, group: &str| Zone { resource_group: group.to_owned(), name: name.to_owned() };
+    let zone =
+        |name: &str, group: &str| Zone { resource_group: group.to_owned(), name: name.to_owned(), texts: Vec::new() };
     let zones =
         vec![zone("cluster.example.com", "dns"), zone("example.com", "dns"), zone("fabrikam.example", "acquired")];
     let platform = zones.first().map(|zone| RoleAssignment::of_the_platform(&zone.id()));
     Azure { role_assignments: platform.into_iter().collect(), zones }
 }
 
-/// Answers a request for zones; `at` is what stands before `providers`.
-pub(super) fn answer(core: &Core, call: &Call, at: &[&str], name: &[&str]) -> Result<Reply, Refusal> {
+/// Answers a request for zones; `at` is what stands before `providers`, `name` what stands behind `dnsZones`.
+pub(super) fn answer(
+    core: &mut Core,
+    call: &Call,
+    caller: &Caller,
+    at: &[&str],
+    name: &[&str],
+) -> Result<Reply, Refusal> {
     must_be_served(call, "dnsZones", VERSIONS)?;
+    if let ([groups, group], [zone, kind, record @ ..]) = (at, name)
+        && is(groups, "resourceGroups")
+        && is(kind, "TXT")
+    {
+        return records::answer(core, call, caller, (group, zone), record);
+    }
     if call.method != Method::GET {
         return Err(Refusal::method_not_allowed(call));
     }

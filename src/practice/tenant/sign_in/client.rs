@@ -2,12 +2,12 @@
 
 use super::Form;
 use super::error::SignInError;
-use crate::practice::tenant::directory::{Application, sha256, text};
+use crate::practice::tenant::directory::{Application, Properties, ServicePrincipal, sha256, text};
 use crate::practice::tenant::{Call, Core, seed};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A client that may go on.
 #[derive(Debug, Clone)]
@@ -44,12 +44,17 @@ pub(super) fn known<'a>(core: &'a Core, client_id: &str) -> Result<Option<&'a Ap
 pub(super) fn authenticate(core: &Core, call: &Call, form: &Form) -> Result<Client, SignInError> {
     let (client_id, secret) = credentials(call, form);
     let client_id = client_id.ok_or_else(|| SignInError::missing("client_id"))?;
+    if let (Some(identity), Some(assertion)) = (managed_identity(core, &client_id), form.get("client_assertion")) {
+        check_assertion(&identity.federated_credentials, assertion)?;
+        let name = text(&identity.properties, "displayName").to_owned();
+        return Ok(Client { app_id: client_id, name, confidential: true });
+    }
     let Some(application) = known(core, &client_id)? else {
         return Ok(Client { app_id: client_id, name: "Microsoft Azure CLI".into(), confidential: false });
     };
     let confidential = match (secret, form.get("client_assertion")) {
         (Some(secret), _) => check_secret(core, application, &secret).map(|()| true)?,
-        (None, Some(assertion)) => check_assertion(application, assertion).map(|()| true)?,
+        (None, Some(assertion)) => check_assertion(&application.federated_credentials, assertion).map(|()| true)?,
         (None, None) if form.get("grant_type") == Some("client_credentials") => {
             let text =
                 "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
@@ -77,6 +82,12 @@ pub(super) fn check_principal(core: &Core, app_id: &str) -> Result<(), SignInErr
         core.tenant_id()
     );
     Err(SignInError { status: StatusCode::UNAUTHORIZED, ..SignInError::new("unauthorized_client", 7_000_229, text) })
+}
+
+/// Who has no application, and no secret: an identity that something else stands for.
+fn managed_identity<'a>(core: &'a Core, client_id: &str) -> Option<&'a ServicePrincipal> {
+    let found = core.directory.service_principal_by_app_id(client_id);
+    found.filter(|it| text(&it.properties, "servicePrincipalType") == "ManagedIdentity")
 }
 
 fn is_public(application: &Application) -> bool {
@@ -108,9 +119,9 @@ fn check_secret(core: &Core, application: &Application, secret: &str) -> Result<
 }
 
 /// A federated credential's token: issuer, subject and audience must match; its signature is not looked at.
-fn check_assertion(application: &Application, assertion: &str) -> Result<(), SignInError> {
+fn check_assertion(known: &[Properties], assertion: &str) -> Result<(), SignInError> {
     let claims = assertion.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let claims: Option<Map<String, Value>> = claims.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let claims: Option<Properties> = claims.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(claims) = claims else {
         return Err(SignInError::invalid_client(50_027, "JWT token is invalid or malformed."));
     };
@@ -120,7 +131,7 @@ fn check_assertion(application: &Application, assertion: &str) -> Result<(), Sig
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let matches = application.federated_credentials.iter().any(|it| {
+    let matches = known.iter().any(|it| {
         let wanted = it.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         text(it, "issuer") == issuer
             && text(it, "subject") == subject
