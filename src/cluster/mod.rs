@@ -12,6 +12,7 @@ mod marked;
 pub mod mesh_config;
 mod objects;
 mod pods;
+mod reissue;
 mod rights;
 #[cfg(test)]
 mod test_server;

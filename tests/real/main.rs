@@ -6,6 +6,7 @@
 mod api_server;
 mod azure_cli;
 mod both_worlds;
+mod certificate;
 mod cluster;
 mod export;
 mod kept;

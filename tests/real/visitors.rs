@@ -28,7 +28,7 @@ pub(crate) const FROM_THE_APPLICATION: &str = "x-from-the-application";
 /// A client of one port on loopback.
 #[derive(Clone)]
 pub(crate) struct Client {
-    port: u16,
+    pub(crate) port: u16,
     settings: Arc<rustls::ClientConfig>,
 }
 

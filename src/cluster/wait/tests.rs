@@ -218,7 +218,8 @@ fn owned(name: &str, uid: &str, owner: &str, rest: &Value) -> Value {
     let mut object = json!({"metadata": {"name": name, "namespace": "istio-system", "uid": uid, "creationTimestamp": "2026-11-24T07:00:00Z",
                                          "ownerReferences": [{"uid": owner}]}});
     for (key, value) in rest.as_object().unwrap() {
-        object[key] = value.clone();
+        let place = if key == "annotations" { &mut object["metadata"] } else { &mut object };
+        place[key] = value.clone();
     }
     object
 }
@@ -228,16 +229,35 @@ fn certificate(conditions: &Value) -> Value {
 }
 
 fn acme(order_state: &str, challenge: &Value, events: &[Value]) -> TestServer {
-    let list = |kind: &str| format!("/apis/{kind}");
+    let unready = json!([{"type": "Ready", "status": "False", "observedGeneration": 1, "reason": "DoesNotExist", "message": "Issuing"}]);
     let pending = json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Pending", "message": "waiting for order"}]}});
+    acme_of(&unready, &pending, order_state, challenge, events)
+}
+
+fn acme_of(conditions: &Value, request: &Value, order_state: &str, challenge: &Value, events: &[Value]) -> TestServer {
+    let list = |kind: &str| format!("/apis/{kind}");
     server()
-        .answer(CERTIFICATE, 200, certificate(&json!([{"type": "Ready", "status": "False", "observedGeneration": 1, "reason": "DoesNotExist", "message": "Issuing"}])))
-        .list(&list("cert-manager.io/v1/namespaces/istio-system/certificaterequests"), &[
-            owned("other-1", "x", "other", &json!({"status": {"conditions": [{"type": "Denied", "status": "True"}]}})),
-            owned("tls-1", "request", "cert", &pending),
-        ])
-        .list(&list("acme.cert-manager.io/v1/namespaces/istio-system/orders"), &[owned("tls-1-9", "order", "request", &json!({"status": {"state": order_state}}))])
-        .list(&list("acme.cert-manager.io/v1/namespaces/istio-system/challenges"), &[owned("tls-1-9-1", "challenge", "order", challenge)])
+        .answer(CERTIFICATE, 200, certificate(conditions))
+        .list(
+            &list("cert-manager.io/v1/namespaces/istio-system/certificaterequests"),
+            &[
+                owned(
+                    "other-1",
+                    "x",
+                    "other",
+                    &json!({"status": {"conditions": [{"type": "Denied", "status": "True"}]}}),
+                ),
+                owned("tls-1", "request", "cert", request),
+            ],
+        )
+        .list(
+            &list("acme.cert-manager.io/v1/namespaces/istio-system/orders"),
+            &[owned("tls-1-9", "order", "request", &json!({"status": {"state": order_state}}))],
+        )
+        .list(
+            &list("acme.cert-manager.io/v1/namespaces/istio-system/challenges"),
+            &[owned("tls-1-9-1", "challenge", "order", challenge)],
+        )
         .list("/api/v1/namespaces/istio-system/events", events)
 }
 
@@ -260,10 +280,75 @@ async fn given_a_certificate_in_the_making_then_the_reason_comes_from_its_challe
 }
 
 #[tokio::test]
+async fn given_an_order_without_a_challenge_then_the_events_of_the_order_say_why() {
+    let done = json!({"status": {"state": "valid"}});
+    let event = json!({"involvedObject": {"uid": "order"}, "reason": "Solver", "message": "no solver for the names"});
+    let (end, _) = wait_for(acme("pending", &done, &[event]), &tls()).await;
+    assert_eq!(timed_out(&end), "Order tls-1-9 is pending; no solver for the names (Solver)");
+}
+
+#[tokio::test]
 async fn given_a_challenge_that_failed_then_the_wait_fails_at_once() {
     let challenge = json!({"spec": {"dnsName": "cluster.example.com", "type": "DNS-01"}, "status": {"state": "invalid", "reason": "no TXT record"}});
     let (end, _) = wait_for(acme("invalid", &challenge, &[]), &tls()).await;
     assert!(hopeless(&end).contains("no TXT record"), "{end:?}");
+}
+
+#[tokio::test]
+async fn given_a_challenge_whose_record_is_there_by_now_then_why_it_could_not_be_written_is_not_told_any_more() {
+    let challenge = json!({"spec": {"dnsName": "cluster.example.com", "type": "DNS-01"},
+                           "status": {"state": "pending", "presented": true, "reason": "not yet propagated"}});
+    let former = json!({"involvedObject": {"uid": "challenge"}, "reason": "PresentError", "message": "403"});
+    let (end, _) = wait_for(acme("pending", &challenge, &[former]), &tls()).await;
+    assert_eq!(
+        timed_out(&end),
+        "Order tls-1-9 is pending; DNS-01 for cluster.example.com is pending, presented: not yet propagated"
+    );
+}
+
+#[tokio::test]
+async fn given_a_record_that_an_event_tells_of_when_the_status_still_has_the_former_refusal_then_the_event_is_believed()
+{
+    let challenge = json!({"spec": {"dnsName": "cluster.example.com", "type": "DNS-01"},
+                           "status": {"state": "pending", "presented": false, "reason": "<redacted>"}});
+    let event = |at: &str, of: &str, reason: &str| json!({"involvedObject": {"uid": "challenge"}, "lastTimestamp": at, "type": of, "reason": reason, "message": "403"});
+    let refused = event("2026-11-24T07:00:05Z", "Warning", "PresentError");
+    let presented = event("2026-11-24T07:00:10Z", "Normal", "Presented");
+    let (end, _) = wait_for(acme("pending", &challenge, &[presented, refused]), &tls()).await;
+    assert_eq!(
+        timed_out(&end),
+        "Order tls-1-9 is pending; DNS-01 for cluster.example.com is pending, presented: cert-manager looks for the record in \
+         DNS, and waits a minute more"
+    );
+}
+
+#[tokio::test]
+async fn given_an_order_whose_challenge_failed_when_the_certificate_only_says_that_then_the_challenges_reason_is_told()
+{
+    let challenge = json!({"spec": {"dnsName": "cluster.example.com", "type": "DNS-01"},
+                           "status": {"state": "invalid", "presented": false, "reason": "Correct value not found"}});
+    let failed = json!([{"type": "Issuing", "status": "False", "observedGeneration": 1, "reason": "Failed",
+                         "message": "order is in \"invalid\" state: "}]);
+    let event = json!({"involvedObject": {"uid": "challenge"}, "reason": "Failed", "message": "Accepting it failed"});
+    let request = json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Failed"}]}});
+    let (end, _) = wait_for(acme_of(&failed, &request, "invalid", &challenge, &[event]), &tls()).await;
+    assert_eq!(
+        hopeless(&end),
+        "Order tls-1-9 is invalid; DNS-01 for cluster.example.com is invalid: Correct value not found (cert-manager tries again \
+         in an hour or more; `cmctl renew` tries at once)"
+    );
+}
+
+#[tokio::test]
+async fn given_a_certificate_ordered_anew_when_the_request_that_failed_before_is_still_there_then_the_wait_goes_on() {
+    let challenge = json!({"spec": {"dnsName": "cluster.example.com"}, "status": {"state": "invalid"}});
+    let ordered = json!([{"type": "Issuing", "status": "True", "observedGeneration": 1, "reason": "ManuallyTriggered",
+                          "message": "by hand"}]);
+    let mut request = json!({"status": {"conditions": [
+        {"type": "Ready", "status": "False", "reason": "Failed", "message": "order is invalid"}]}});
+    request["annotations"] = json!({"cert-manager.io/private-key-secret-name": "tls-x2zfk"});
+    let (end, _) = wait_for(acme_of(&ordered, &request, "invalid", &challenge, &[]), &tls()).await;
+    assert_eq!(timed_out(&end), "cert-manager has not looked at it yet");
 }
 
 #[tokio::test]

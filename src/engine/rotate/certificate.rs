@@ -9,12 +9,8 @@ use crate::{
         problem,
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Instant;
-
-/// What `cmctl renew` writes, too: cert-manager takes it for an order of a person.
-const REASON: &str = "ManuallyTriggered";
-const MESSAGE: &str = "Certificate re-issuance manually triggered";
 
 /// The certificate of an installation, as cert-manager keeps it.
 #[derive(Clone, Debug)]
@@ -48,23 +44,6 @@ fn revision(certificate: &Value) -> i64 {
     certificate.pointer("/status/revision").and_then(Value::as_i64).unwrap_or_default()
 }
 
-/// The certificate with the order to issue it anew.
-fn ordered(certificate: &Value, now: jiff::Timestamp) -> Value {
-    let mut ordered = certificate.clone();
-    let generation = certificate.pointer("/metadata/generation").cloned().unwrap_or_default();
-    let order = json!({
-        "type": "Issuing", "status": "True", "reason": REASON, "message": MESSAGE, "observedGeneration": generation,
-        "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    });
-    if let Some(status) = ordered.get_mut("status").and_then(Value::as_object_mut) {
-        let mut conditions = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-        conditions.retain(|condition| condition.get("type").is_none_or(|of| of != "Issuing"));
-        conditions.push(order);
-        status.insert("conditions".to_owned(), conditions.into());
-    }
-    ordered
-}
-
 impl Run<'_> {
     /// Has it issued anew, and waits for it. One that is being issued already is only waited for.
     pub(super) async fn renew(&mut self) -> Result<(), ProblemKind> {
@@ -90,8 +69,7 @@ impl Run<'_> {
         let mut live = read().await?;
         let before = revision(&live);
         if !is_being_issued(&live) {
-            let ordered = ordered(&live, jiff::Timestamp::now());
-            let sent = self.target.cluster.update_status_guarded(&ordered).await;
+            let sent = self.target.cluster.reissue(&live).await;
             live = sent.map_err(|error| problem::cluster(tried, &error))?;
         }
         let (part, title) = self.plan.name(State::Renew);
@@ -123,26 +101,5 @@ fn failure(tried: &str, issuing: &Value) -> Problem {
         remedy: "see to the issuer, which signs it, and run again; the gateway goes on with the former certificate"
             .to_owned(),
         kind: ProblemKind::Failed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_being_issued, ordered};
-    use serde_json::json;
-
-    #[test]
-    fn given_a_certificate_when_it_is_ordered_anew_then_nothing_else_of_it_changes() {
-        let certificate = json!({"metadata": {"generation": 3}, "status": {"revision": 1, "conditions": [
-            {"type": "Ready", "status": "True"}, {"type": "Issuing", "status": "False", "reason": "Failed"}]}});
-        assert!(!is_being_issued(&certificate));
-        let ordered = ordered(&certificate, jiff::Timestamp::UNIX_EPOCH);
-        assert!(is_being_issued(&ordered));
-        let order = json!({
-            "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "observedGeneration": 3,
-            "message": "Certificate re-issuance manually triggered", "lastTransitionTime": "1970-01-01T00:00:00Z"});
-        let expected = json!({"metadata": {"generation": 3}, "status": {"revision": 1, "conditions": [
-            {"type": "Ready", "status": "True"}, order]}});
-        assert_eq!(ordered, expected);
     }
 }

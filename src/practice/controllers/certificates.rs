@@ -82,7 +82,9 @@ impl Controllers {
         let revision = number(certificate.pointer("/status/revision")).unwrap_or(0) + 1;
         let request_name = format!("{}-{revision}", name(certificate));
         match self.cluster.get(GROUP, "CertificateRequest", Some(place), &request_name) {
-            Some(request) if !is_for(&request, certificate) => self.remove(GROUP, "CertificateRequest", &request),
+            Some(request) if !is_for(&request, certificate) || is_of_before(&request, certificate) => {
+                self.remove(GROUP, "CertificateRequest", &request);
+            }
             Some(request) => self.follow(certificate, &request, revision),
             None => self.request(certificate, &request_name, reason, &message),
         }
@@ -112,7 +114,8 @@ impl Controllers {
         };
         status["conditions"] =
             Value::Array(conditions(certificate, &[ready, ("Issuing", "True", reason, message.to_owned())]));
-        let next = format!("{}-{}", name(certificate), hash(request_name, 5));
+        let attempt = number(certificate.pointer("/status/failedIssuanceAttempts")).unwrap_or_default();
+        let next = format!("{}-{}", name(certificate), hash(&format!("{request_name} {attempt}"), 5));
         status["nextPrivateKeySecretName"] = Value::from(next.as_str());
         self.certificate_status(certificate, status);
         self.say("cert-manager-certificates-trigger", certificate, "Normal", "Issuing", message);
@@ -162,7 +165,12 @@ impl Controllers {
                     certificate,
                     &[("Ready", "False", unready, told), ("Issuing", "False", "Failed", message.clone())],
                 ));
-                status["failedIssuanceAttempts"] = Value::from(1);
+                let attempts = number(certificate.pointer("/status/failedIssuanceAttempts")).unwrap_or_default();
+                status["failedIssuanceAttempts"] = Value::from(attempts + 1);
+                // The next attempt gets a key of its own.
+                if let Some(status) = status.as_object_mut() {
+                    status.remove("nextPrivateKeySecretName");
+                }
                 status["lastFailureTime"] = Value::from(now());
                 self.certificate_status(certificate, status);
                 self.say("cert-manager-certificates-issuing", certificate, "Warning", "Failed", &message);
@@ -276,6 +284,13 @@ pub(super) fn issuer_kind(reference: &Value) -> &str {
 fn is_for(request: &Value, certificate: &Value) -> bool {
     annotation(request, "practice.gatewright.dev/for") == Some(hash(&certificate["spec"].to_string(), 10).as_str())
         && belongs_to(request, certificate)
+}
+
+/// Whether a request failed before the Certificate was ordered anew: there is no key for the next one yet.
+fn is_of_before(request: &Value, certificate: &Value) -> bool {
+    let issuing = condition(certificate, "Issuing").is_some_and(|issuing| text(issuing, "/status") == "True");
+    let failed = condition(request, "Ready").is_some_and(|ready| text(ready, "/reason") == "Failed");
+    issuing && failed && text(certificate, "/status/nextPrivateKeySecretName").is_empty()
 }
 
 /// A signing request in PEM, base64 again as the object has it.

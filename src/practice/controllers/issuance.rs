@@ -172,24 +172,19 @@ impl Controllers {
         let server = issuer.as_ref().map(|issuer| text(issuer, "/spec/acme/server")).unwrap_or_default();
         let authority = server.rsplit_once('/').map_or(server, |(base, _)| base);
         let mut authorizations = Vec::new();
+        let mut challenges = Some(Vec::new());
         for dns_name in texts(order, "/spec/dnsNames") {
             let (bare, wildcard) = dns_name.strip_prefix("*.").map_or((dns_name, false), |bare| (bare, true));
-            let Some((solver, kind)) = solver(wildcard) else {
-                let reason = "Failed to determine a valid solver configuration for the set of domains on the Order: no \
-                              configured challenge solvers can be used for this challenge";
-                self.say("cert-manager-orders", order, "Warning", "Solver", reason);
-                let status = json!({"state": "errored", "reason": reason, "failureTime": now()});
-                self.status(ORDER, order, status);
-                return;
-            };
             let token = hash(&format!("{} {dns_name}", text(order, "/metadata/uid")), 24);
             let url = format!("{authority}/acme/chall/{token}");
             let authorization = format!("{authority}/acme/authz/{token}");
+            let found = solver(wildcard);
+            let kind = found.map_or("DNS-01", |(_, kind)| kind);
             authorizations.push(json!({
                 "url": authorization, "identifier": bare, "wildcard": wildcard, "initialState": "pending",
                 "challenges": [{"type": kind.to_ascii_lowercase(), "token": token, "url": url}],
             }));
-            let challenge = json!({
+            let challenge = found.map(|(solver, kind)| json!({
                 "apiVersion": "acme.cert-manager.io/v1", "kind": "Challenge",
                 "metadata": {
                     "name": format!("{}-{}", name(order), crc(&token)), "namespace": namespace(order),
@@ -199,11 +194,8 @@ impl Controllers {
                     "authorizationURL": authorization, "dnsName": bare, "wildcard": wildcard, "type": kind, "url": url,
                     "token": token, "key": hash(&token, 32), "issuerRef": reference, "solver": solver,
                 },
-            });
-            if let Some(challenge) = self.put(CONTROLLER, challenge) {
-                let message = format!("Created Challenge resource \"{}\" for domain \"{bare}\"", name(&challenge));
-                self.say("cert-manager-orders", order, "Normal", "Created", &message);
-            }
+            }));
+            challenges = challenges.zip(challenge).map(|(all, one)| [all, vec![one]].concat());
         }
         let id = hash(text(order, "/metadata/uid"), 12);
         let status = json!({
@@ -211,6 +203,20 @@ impl Controllers {
             "url": format!("{authority}/acme/order/1/{id}"), "finalizeURL": format!("{authority}/acme/finalize/1/{id}"),
         });
         self.status(ORDER, order, status);
+        let Some(challenges) = challenges else {
+            // The order itself stays as it is, for ever.
+            let message = "Failed to determine a valid solver configuration for the set of domains on the Order: no configured \
+                           challenge solvers can be used for this challenge";
+            self.say("cert-manager-orders", order, "Warning", "Solver", message);
+            return;
+        };
+        for challenge in challenges {
+            let domain = text(&challenge, "/spec/dnsName").to_owned();
+            if let Some(challenge) = self.put(CONTROLLER, challenge) {
+                let message = format!("Created Challenge resource \"{}\" for domain \"{domain}\"", name(&challenge));
+                self.say("cert-manager-orders", order, "Normal", "Created", &message);
+            }
+        }
     }
 
     fn watch_challenges(&mut self, order: &Value, uid: &str) {
@@ -220,7 +226,8 @@ impl Controllers {
             .into_iter()
             .filter(|challenge| belongs_to(challenge, order))
             .collect();
-        if !challenges.iter().all(|challenge| text(challenge, "/status/state") == "valid") {
+        let all_are_valid = challenges.iter().all(|challenge| text(challenge, "/status/state") == "valid");
+        if challenges.is_empty() || !all_are_valid {
             return;
         }
         if !self.clock.due(format!("{uid} sign"), TO_SIGN) {
@@ -261,14 +268,19 @@ impl Controllers {
                 let reason = format!(
                     "Waiting for {kind} challenge propagation: DNS record for \"{dns_name}\" not yet propagated"
                 );
-                let status = json!({"state": "pending", "processing": true, "presented": true, "reason": reason});
+                let status = json!({
+                    "state": "pending", "processing": true, "presented": true, "presentedAt": now(), "reason": reason,
+                });
                 self.status(CHALLENGE, challenge, status);
                 let message = format!("Presented challenge using {kind} challenge mechanism");
                 self.say("cert-manager-challenges", challenge, "Normal", "Presented", &message);
             }
+            "pending" if presented && !super::zones::is_found(challenge) => {}
             "pending" if presented && self.clock.due(format!("{uid} propagate"), TO_PROPAGATE) => {
+                // The record is taken away at once; when it was there stays written down.
                 let status = json!({
-                    "state": "valid", "processing": false, "presented": true, "reason": "Successfully authorized domain",
+                    "state": "valid", "processing": false, "presented": false,
+                    "presentedAt": challenge.pointer("/status/presentedAt"), "reason": "Successfully authorized domain",
                 });
                 self.status(CHALLENGE, challenge, status);
                 let message = format!("Domain \"{dns_name}\" verified with \"{kind}\" validation");

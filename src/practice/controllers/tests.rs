@@ -236,13 +236,46 @@ spec: {acme: {server: 'https://acme.example.com/directory', privateKeySecretRef:
     put(&cluster, &CERTIFICATE.replace("name: letsencrypt-production", "name: http-only"));
     controllers.settle().await;
     let certificate = cluster.get("cert-manager.io", "Certificate", Some("istio-system"), "myapp").unwrap();
-    let issuing = condition(&certificate, "Issuing");
-    assert_eq!(issuing["reason"], "Failed", "{certificate}");
-    assert!(issuing["message"].as_str().unwrap().contains("no configured challenge solvers"));
+    assert_eq!(condition(&certificate, "Issuing")["status"], "True", "it waits for ever: {certificate}");
+    let orders = cluster.list("acme.cert-manager.io", "Order", Some("istio-system"));
+    let order = orders.iter().find(|order| order["spec"]["issuerRef"]["name"] == "http-only").unwrap();
+    assert_eq!(order["status"]["state"], "pending", "{order}");
+    let events = cluster.list("", "Event", Some("istio-system"));
+    let said =
+        |event: &&Value| event["involvedObject"]["uid"] == order["metadata"]["uid"] && event["reason"] == "Solver";
+    let event = events.iter().find(said).unwrap();
+    assert!(event["message"].as_str().unwrap().contains("no configured challenge solvers"), "{event}");
     put(&cluster, &CERTIFICATE.replace("letsencrypt-production", "letsencrypt-staging"));
     controllers.settle().await;
     let certificate = cluster.get("cert-manager.io", "Certificate", Some("istio-system"), "myapp").unwrap();
     assert_eq!(condition(&certificate, "Ready")["status"], "True", "another issuer is tried: {certificate}");
+}
+
+#[tokio::test]
+async fn given_an_issuance_that_failed_when_it_is_ordered_anew_then_there_is_a_new_request_with_a_key_of_its_own() {
+    let (cluster, _, mut controllers) = started(Vec::new()).await;
+    put(&cluster, &CERTIFICATE.replace("name: letsencrypt-production", "name: nobody"));
+    controllers.settle().await;
+    let place = Some("istio-system");
+    let request = || cluster.get("cert-manager.io", "CertificateRequest", place, "myapp-1").unwrap();
+    let key = |request: &Value| request["metadata"]["annotations"]["cert-manager.io/private-key-secret-name"].clone();
+    let first = request();
+    let failed =
+        serde_json::json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Failed", "message": "no"}]});
+    cluster.update_status("somebody", ("cert-manager.io", "CertificateRequest"), place, "myapp-1", failed).unwrap();
+    controllers.settle().await;
+    let certificate = cluster.get("cert-manager.io", "Certificate", place, "myapp").unwrap();
+    assert_eq!(condition(&certificate, "Issuing")["reason"], "Failed", "{certificate}");
+    assert!(certificate["status"]["nextPrivateKeySecretName"].is_null(), "{certificate}");
+
+    let mut status = certificate["status"].clone();
+    status["conditions"] =
+        serde_json::json!([{"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "by hand"}]);
+    cluster.update_status("somebody", ("cert-manager.io", "Certificate"), place, "myapp", status).unwrap();
+    controllers.settle().await;
+    let second = request();
+    assert_ne!(first["metadata"]["uid"], second["metadata"]["uid"]);
+    assert_ne!(key(&first), key(&second));
 }
 
 #[tokio::test]

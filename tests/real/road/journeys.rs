@@ -1,6 +1,7 @@
 //! Who may come in, comes in.
 
 use super::Road;
+use super::browser::Browser;
 use crate::visitors::{self, HOST};
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -37,4 +38,30 @@ async fn given_the_whole_road_when_people_and_programs_come_then_each_gets_where
     let after = road.get("/reports", &[("cookie", &session)]).await;
     assert!(!after.is_from_the_application(), "signed out, the old cookie is worth nothing: {after:#?}");
     road.gateway.comes_to("the road is still there", super::is_guarded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_the_whole_road_when_a_person_signs_in_with_a_browser_then_they_land_where_they_wanted_to_go() {
+    let Some(programs) = Browser::find() else { return };
+    let Some(road) = Road::open().await else { return };
+    let trusted = [road.client.port, road.ground.ports().sign_in];
+    let browser = Browser::open(&programs, road.client.port, &trusted).await;
+
+    let wanted = format!("https://{HOST}/reports?year=2026");
+    browser.go(&wanted).await;
+    browser.comes_to(&road.ground.cloud().sign_in).await;
+    assert_eq!(browser.title().await, "Pick an account");
+    browser.picture("sign-in").await;
+
+    browser.click("Alice Example").await;
+    assert_eq!(browser.comes_to(&format!("https://{HOST}/")).await, wanted);
+    let text = browser.text().await;
+    assert!(text.starts_with("/reports\n") && text.contains("x-auth-request-email: alice@example.com"), "{text}");
+    browser.picture("application").await;
+
+    // Once signed in, the tenant is not asked again.
+    browser.go(&format!("https://{HOST}/elsewhere")).await;
+    let text = browser.text().await;
+    assert!(text.starts_with("/elsewhere\n"), "{text}\n{}", road.words_of_the_proxy());
+    browser.close().await;
 }

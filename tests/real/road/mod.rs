@@ -2,6 +2,8 @@
 //! a real Envoy, with the real sign-in proxy and a real session store, started as their objects say. Entra is the practice tenant.
 
 pub(crate) mod attacks;
+mod browser;
+mod chain;
 mod journeys;
 mod parts;
 

@@ -7,7 +7,7 @@ use crate::practice::tenant::{Core, seed};
 use serde_json::Value;
 
 /// OpenID Connect's own scopes; they belong to no resource of the client's.
-const OPENID: &[&str] = &["openid", "profile", "email", "offline_access"];
+pub(super) const OPENID: &[&str] = &["openid", "profile", "email", "offline_access"];
 
 /// A parsed `scope` parameter.
 #[derive(Debug)]

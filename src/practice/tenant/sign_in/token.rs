@@ -3,7 +3,7 @@
 use super::claims::{self, LIFETIME, Subject};
 use super::client::{self, Client};
 use super::error::SignInError;
-use super::scopes::Asked;
+use super::scopes::{Asked, OPENID};
 use super::sealed::{Code, Refresh, Unopened};
 use super::{Form, authorize, consent, device};
 use crate::practice::tenant::directory::ServicePrincipal;
@@ -184,7 +184,8 @@ fn granted(asked: &Asked, permissions: &[String]) -> String {
 fn client_credentials(core: &Core, call: &Call, form: &Form) -> Result<Value, SignInError> {
     let client = client::authenticate(core, call, form)?;
     let scope = form.require("scope")?;
-    if scope.split_whitespace().any(|one| !one.ends_with("/.default")) {
+    // Microsoft's own libraries ask for OpenID Connect's scopes here too, and nobody minds.
+    if scope.split_whitespace().any(|one| !one.ends_with("/.default") && !OPENID.contains(&one)) {
         let text = format!(
             "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default \
              suffixed to the resource identifier (application ID URI)."

@@ -172,7 +172,8 @@ impl Manager {
             ("client_id", IDENTITY),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", assertion.as_str()),
-            ("scope", "https://localhost:28445/.default"),
+            // As Microsoft's library for Go asks.
+            ("scope", "https://localhost:28445/.default openid offline_access profile"),
         ];
         let answer = form(&self.tenant, &format!("/{}/oauth2/v2.0/token", self.tenant.id()), &fields).await;
         let token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned();
