@@ -25,6 +25,7 @@ mod sign_in;
 mod streams;
 mod teardown;
 mod teardown_killed;
+mod teardown_obstacles;
 mod traffic;
 mod try_it;
 mod world;
