@@ -134,6 +134,7 @@ pub(super) fn leave_a_transcript(told: &[Envelope]) {
             | Event::HandOver { .. }
             | Event::Tried { .. }
             | Event::Usage { .. }
+            | Event::GoodUntil { .. }
             | Event::Finished { .. } => true,
             _ => false,
         };

@@ -155,6 +155,7 @@ impl Run<'_> {
             let worst = plan.problems().first().map(|problem| Exit::from(problem.kind));
             let about = TakingAway {
                 application: plan.installation.application.clone(),
+                good_until: plan.good_until.line(),
                 choices: self.choices.clone(),
                 others_have_credentials,
             };
@@ -249,7 +250,7 @@ fn nothing_left() -> Left {
 /// The plan stays in the scrollback where something stands in its way.
 fn in_the_way(plan: &Plan, exit: Exit) -> Left {
     let of = (plan.installation.namespace.as_str(), plan.installation.application.as_str());
-    let shown = teardown_text(of, &plan.summaries(), &plan.counts(), columns());
+    let shown = teardown_text(of, &plan.good_until, &plan.summaries(), &plan.counts(), columns());
     Left { exit, text: format!("{shown}Nothing has been changed: see above what stands in the way.") }
 }
 

@@ -160,6 +160,7 @@ pub(super) fn show(events: &Events, plan: &Plan) {
     events.tell(Event::TeardownPlanned {
         application: plan.installation.application.clone(),
         namespace: plan.installation.namespace.clone(),
+        good_until: plan.good_until.clone(),
         steps: plan.summaries(),
         counts: plan.counts(),
     });

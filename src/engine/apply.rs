@@ -1,10 +1,10 @@
 //! The plan carried out: wave by wave, waiting for effects, told as events.
 
 use super::{
-    Target, budget, consistency,
+    GoodUntil, Target, budget, consistency,
     control::{Control, Pause},
     event::{Action, Counts, Event, Events, Outcome, Problem, ProblemKind, Title, milliseconds},
-    fill_in,
+    fill_in, good_until,
     history::{self, Did},
     mesh,
     plan::{Plan, Step},
@@ -99,6 +99,13 @@ pub async fn apply(target: &Target, plan: Plan, events: Events, control: impl In
     let is_served = run.certificate_on_hold.is_none();
     let is_open = ended.is_ok() && is_served && try_it::after(&run).await;
     let address = is_served.then(|| format!("https://{address}/"));
+    if ended.is_ok() {
+        let looking = good_until::after_setup(target, &run.plan.seen, &run.plan.steps);
+        let good_until = run.cancel.run_until_cancelled(looking).await.unwrap_or_default();
+        if good_until != GoodUntil::default() {
+            run.events.tell(Event::GoodUntil { good_until });
+        }
+    }
     let changed = Counts::of(run.done.values().copied()).changes();
     let outcome = match ended {
         Ok(()) if is_open => Outcome::Failed,

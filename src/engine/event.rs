@@ -4,7 +4,7 @@ mod tried;
 
 pub use tried::{Check, Finding, Usage, Verdict};
 
-use super::{history::Entry, installations::Installation, rotate::What};
+use super::{GoodUntil, history::Entry, installations::Installation, rotate::What};
 use crate::blueprint::{PartId, Wave};
 use serde::Serialize;
 use std::{
@@ -94,6 +94,9 @@ pub enum Event {
         application: String,
         /// Its namespace.
         namespace: String,
+        /// When what it runs on would come to its end.
+        #[serde(flatten)]
+        good_until: GoodUntil,
         /// Every part, in the order in which it would go; what stays and what is gone come last.
         steps: Vec<TeardownStep>,
         /// How many of each action.
@@ -209,6 +212,12 @@ pub enum Event {
         /// The commands.
         #[serde(flatten)]
         usage: Usage,
+    },
+    /// When what the application runs on comes to its end.
+    GoodUntil {
+        /// What is known of it.
+        #[serde(flatten)]
+        good_until: GoodUntil,
     },
     /// An installation that was found.
     Installed {

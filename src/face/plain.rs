@@ -89,8 +89,8 @@ impl<W: Write + Send> Face for Plain<W> {
                 format!("To sign in, open {url} and enter the code {code} (good until {until}).\n")
             }
             Event::Planned { steps, counts } => plan_text(steps, counts, self.style, columns),
-            Event::TeardownPlanned { application, namespace, steps, counts } => {
-                teardown_text((namespace, application), steps, counts, columns)
+            Event::TeardownPlanned { application, namespace, good_until, steps, counts } => {
+                teardown_text((namespace, application), good_until, steps, counts, columns)
             }
             Event::RotationPlanned { .. } => super::rotating::rotation_text(&envelope.event, columns),
             Event::Undoing { reason } => format!("\n{reason} What was in use before is put back:\n"),
@@ -122,6 +122,7 @@ impl<W: Write + Send> Face for Plain<W> {
                 finding_text(finding, columns)
             }
             Event::Usage { usage } => usage_text(usage),
+            Event::GoodUntil { good_until } => good_until.line().map_or_else(String::new, |line| format!("\n{line}\n")),
             Event::Finished { .. } if self.is_open => {
                 format!(
                     "\n{}: everything was applied, and strangers get in. See above what to do first.\n",

@@ -1,17 +1,24 @@
 //! A teardown in plain text: what goes, what others changed, what stays and what is gone already.
 
 use super::plain::{bad, coloured_diff, counts_text, hand_over_text, indented, problem_text, row, seconds};
-use crate::engine::event::{Action, Counts, Outcome, TeardownGroup, TeardownStep};
+use crate::engine::{
+    GoodUntil,
+    event::{Action, Counts, Outcome, TeardownGroup, TeardownStep},
+};
 use std::fmt::Write as _;
 
 /// What would be taken away of an application in a namespace, in groups.
 pub fn teardown_text(
     (namespace, application): (&str, &str),
+    good_until: &GoodUntil,
     steps: &[TeardownStep],
     counts: &Counts,
     columns: Option<usize>,
 ) -> String {
     let mut text = format!("\nWhat there is of {namespace}/{application}: {}\n", counts_text(counts));
+    if let Some(line) = good_until.line() {
+        let _infallible = writeln!(text, "{line}");
+    }
     let groups = [
         (TeardownGroup::Removed, "Goes, in this order"),
         (TeardownGroup::ChangedByOthers, "Goes too, though others have changed it since"),

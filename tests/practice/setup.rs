@@ -14,6 +14,8 @@ fn given_nothing_when_the_example_is_set_up_then_sign_in_works_and_a_second_run_
 
     let first = world.set_up();
     assert!(first.stderr.contains(&format!("Try it: https://{HOST}/")), "{}", first.stderr);
+    let good = first.stderr.lines().find(|line| line.starts_with("Good until: client secret "));
+    assert!(good.is_some_and(|line| line.contains(" d), certificate ")), "{}", first.stderr);
     assert!(!world.door_is_open());
 
     let before = world.ground.journal().requests();

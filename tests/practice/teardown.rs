@@ -436,6 +436,7 @@ fn given_an_installation_when_it_is_taken_away_then_its_plain_lines_are_as_revie
         (r"(127\.0\.0\.1|localhost):\d+", "HOST:PORT"),
         (r"\d{4}-\d\d-\d\d[T ][0-9:.]+Z?", "TIME"),
         (r"\d{4}-\d\d-\d\d", "DAY"),
+        (r"\(\d+ d\)", "(DAYS)"),
         (r"\d+\.\d s", "SECONDS"),
         (r"\d+:\d\d of \d+:\d\d", "TIMES"),
     ];

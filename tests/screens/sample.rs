@@ -4,9 +4,12 @@ use crate::{asking, home, taking_away};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
-    engine::event::{
-        Action, Check, Counts, Envelope, Event, FORMAT_VERSION, Finding, HandOver, Outcome, Problem, ProblemKind,
-        StepSummary, Title, Usage, Verdict,
+    engine::{
+        End, GoodUntil,
+        event::{
+            Action, Check, Counts, Envelope, Event, FORMAT_VERSION, Finding, HandOver, Outcome, Problem, ProblemKind,
+            StepSummary, Title, Usage, Verdict,
+        },
     },
     tui::{Ending, Item, Opening, happening::Happening, state::State},
 };
@@ -546,6 +549,9 @@ fn tried(size: (u16, u16)) -> State {
             .to_owned(),
         call: "curl -sS https://myapp.cluster.example.com/".to_owned(),
     };
+    let end = |day: &str, days| Some(End { expires: day.parse().unwrap(), days });
+    let (client_secret, certificate) = (end("2027-05-25T08:15:02Z", 179), end("2027-02-24T00:00:00Z", 89));
+    let state = told(state, Event::GoodUntil { good_until: GoodUntil { client_secret, certificate } });
     finish(told(state, Event::Usage { usage }), Outcome::Done, NEXT)
 }
 

@@ -87,7 +87,12 @@ fn items() -> Vec<Item> {
 fn shown(size: (u16, u16), choices: Choices, others_have_credentials: bool, items: Vec<Item>) -> State {
     let mut state = connected(size);
     "teardown".clone_into(&mut state.opening.doing);
-    let about = TakingAway { application: "myapp".to_owned(), choices, others_have_credentials };
+    let about = TakingAway {
+        application: "myapp".to_owned(),
+        good_until: Some("Good until: client secret 2027-05-25 (179 d), certificate 2027-02-24 (89 d)".to_owned()),
+        choices,
+        others_have_credentials,
+    };
     happens(state, 0.5, Happening::TakingAway(Box::new(about), items))
 }
 

@@ -12,7 +12,7 @@ use crate::{
     blueprint::PartId,
     cluster::{AccessQuestion, MissingRight, ObjectRef},
     engine::{
-        diff,
+        GoodUntil, diff,
         event::{Action, Counts, HandOver, Problem, StepSummary, TeardownGroup, TeardownStep, Title},
         rights, title,
     },
@@ -62,6 +62,8 @@ pub struct Plan {
     pub installation: Installation,
     pub(super) steps: Vec<Step>,
     pub(super) roads: Roads,
+    /// When what it runs on would come to its end.
+    pub good_until: GoodUntil,
     /// Whether a registration of ours stays because others have credentials in it.
     kept_for_others: bool,
 }
@@ -159,7 +161,8 @@ pub fn plan(seen: &Seen, choices: &Choices) -> Plan {
     out_of_sight(seen, &mut steps);
     // Among equals the order in which they were found stays.
     steps.sort_by_key(|step| (is_last(step.group), step.stage));
-    Plan { installation: seen.installation.clone(), steps, roads: seen.roads.clone(), kept_for_others }
+    let good_until = GoodUntil::of(seen.objects.iter().map(|object| &object.live));
+    Plan { installation: seen.installation.clone(), steps, roads: seen.roads.clone(), good_until, kept_for_others }
 }
 
 /// What stays and what is gone comes after what goes.

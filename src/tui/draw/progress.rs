@@ -178,6 +178,11 @@ fn ended(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let may_be_tried = !state.progress.trial.is_open() && state.progress.rows.iter().all(is_settled_well);
     if let Some(address) = address.filter(|_| may_be_tried) {
         lines.push(Line::from(vec![Span::raw(" Try it   "), Span::styled(address.clone(), theme.accent)]));
+    }
+    if let Some(good_until) = &state.progress.good_until {
+        lines.push(Line::styled(format!(" {}", fit(good_until, room, theme)), theme.faint));
+    }
+    if !lines.is_empty() {
         lines.push(Line::default());
     }
     let next = || state.ending.iter().flat_map(|ending| &ending.next);

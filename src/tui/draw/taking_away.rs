@@ -1,6 +1,10 @@
 //! What the review shows besides, where an installation is taken away.
 
-use super::{progress::hand_over_lines, text::wrap, took};
+use super::{
+    progress::hand_over_lines,
+    text::{fit, wrap},
+    took,
+};
 use crate::{
     engine::{
         event::{Action, Outcome, StepSummary, TeardownGroup},
@@ -30,6 +34,10 @@ pub(super) fn choices(about: &TakingAway, theme: &Theme, frame: &mut Frame, area
         let mut spans = vec![Span::styled(" Others have credentials in the registration", theme.care)];
         spans.extend(choice("4", "delete it all the same", about.choices.delete_credentials_of_others, theme));
         lines.push(Line::from(spans));
+    }
+    if let Some(good_until) = &about.good_until {
+        let room = usize::from(area.width).saturating_sub(1);
+        lines.push(Line::styled(format!(" {}", fit(good_until, room, theme)), theme.faint));
     }
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -82,6 +82,8 @@ pub struct Progress {
     pub finish: Option<Finish>,
     /// What trying the application found.
     pub trial: Trial,
+    /// When what it runs on comes to its end, in a line.
+    pub good_until: Option<String>,
     /// The first row that is shown, where the person has chosen it.
     pub first_shown: Option<usize>,
 }
@@ -181,6 +183,7 @@ impl Progress {
             Event::HandOver { part, title, hand_over } => {
                 self.set(part, title, Status::HandedOver(hand_over.clone()));
             }
+            Event::GoodUntil { good_until } => self.good_until = good_until.line(),
             Event::Finished { outcome, counts, address, elapsed_ms } => {
                 let took = Duration::from_millis(*elapsed_ms);
                 self.finish = Some(Finish { outcome: *outcome, counts: *counts, address: address.clone(), took });

@@ -27,6 +27,8 @@ pub struct Fate {
 pub struct TakingAway {
     /// The application's name, which confirms it when it is typed.
     pub application: String,
+    /// When what it runs on would come to its end, in a line.
+    pub good_until: Option<String>,
     /// What the person decided so far.
     pub choices: Choices,
     /// Whether others have credentials in a registration of ours, so that it stays unless the person says otherwise.
@@ -34,9 +36,9 @@ pub struct TakingAway {
 }
 
 impl TakingAway {
-    /// How many lines it takes to show what can be chosen.
+    /// How many lines it takes to show what can be chosen, and what is good until when.
     pub fn lines(&self) -> u16 {
-        if self.others_have_credentials { 2 } else { 1 }
+        1 + u16::from(self.others_have_credentials) + u16::from(self.good_until.is_some())
     }
 }
 
