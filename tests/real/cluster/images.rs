@@ -30,8 +30,8 @@ pub(super) struct Images {
 }
 
 impl Images {
-    /// All of them, if their parts are there; the programs in them trust the authorities in that file.
-    pub(super) fn find(trusted: &Path) -> Option<Self> {
+    /// All of them, with this Envoy, if their parts are there; the programs in them trust the authorities in that file.
+    pub(super) fn find(envoy: &str, trusted: &Path) -> Option<Self> {
         let path = |part: &str| {
             let part = kept(part)?;
             part.is_used();
@@ -41,7 +41,7 @@ impl Images {
         path("redis-server")?;
         Some(Self {
             agent: path("istio-agent-newest")?,
-            envoy: path("envoy-newest")?,
+            envoy: path(envoy)?,
             bootstrap: path("istio-files-newest")?.with_file_name("envoy_bootstrap.json"),
             oauth2_proxy: path("oauth2-proxy")?,
             trusted: trusted.to_owned(),

@@ -76,9 +76,14 @@ pub(crate) struct Whole {
 impl Whole {
     /// Brings one up, if its parts are there.
     pub(crate) async fn open() -> Option<Self> {
+        Self::open_with("envoy-newest").await
+    }
+
+    /// The same with another Envoy.
+    async fn open_with(envoy: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("authority.pem");
-        let images = Images::find(&authority)?;
+        let images = Images::find(envoy, &authority)?;
         let controllers = kept("kube-controller-manager")?;
         // What the network of pods is made with, by us and by Istio.
         for tool in ["ip", "iptables"] {

@@ -7,7 +7,16 @@ use http::StatusCode;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_a_whole_cluster_when_set_up_then_the_door_is_never_open_and_people_and_programs_get_in() {
-    let Some(whole) = Whole::open().await else { return };
+    from_beginning_to_end("envoy-newest").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_the_oldest_envoy_there_is_when_set_up_then_all_is_the_same() {
+    from_beginning_to_end("envoy-oldest").await;
+}
+
+async fn from_beginning_to_end(envoy: &str) {
+    let Some(whole) = Whole::open_with(envoy).await else { return };
     let strangers = Watch::strangers(&whole);
     whole.set_up().await;
 
