@@ -230,8 +230,8 @@ pub enum Error {
         /// What is odd about it; never the answer itself, which may hold a secret.
         what: String,
     },
-    /// The proxy in a pod could not be asked: the pod is starting, going, or its proxy is not up.
-    #[error("could not ask the proxy in pod {namespace}/{pod}: {cause}")]
+    /// What listens in a pod could not be talked to: the pod is starting, going, or it is not up.
+    #[error("could not talk to pod {namespace}/{pod}: {cause}")]
     PodUnreachable {
         /// The pod's namespace.
         namespace: String,
