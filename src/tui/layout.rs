@@ -42,6 +42,13 @@ pub fn home(body: Rect) -> [Rect; 2] {
     Layout::vertical([list, Constraint::Fill(1)]).areas(body)
 }
 
+/// Where the rows of what is installed are: below their headings.
+pub fn home_rows(body: Rect) -> Rect {
+    let [list, _] = home(body);
+    let inside = inside(list);
+    Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside }
+}
+
 /// How many rows of the review's tree are in sight.
 pub fn review_rows_in_sight(size: (u16, u16), choices: u16) -> usize {
     let [tree, _] = review(areas(Rect::new(0, 0, size.0, size.1)).body, choices);

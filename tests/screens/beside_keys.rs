@@ -1,14 +1,14 @@
 //! What is not keys: the mouse, and what goes to the clipboard.
 
 use crate::{
-    asking,
+    asking, home,
     pictures::{COLOURS, cells, rows},
     sample::{SCREENS, applying, device_code_at, happens, press, review},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::tui::{
     happening::{Happening, Wheel, Wish},
-    state::State,
+    state::{Phase, State},
 };
 
 fn row_of(state: &State, text: &str) -> u16 {
@@ -35,8 +35,9 @@ fn given_a_review_when_any_row_of_the_tree_is_clicked_then_it_is_chosen_and_no_r
 fn given_clicks_where_nothing_can_be_chosen_then_nothing_happens() {
     for (name, screen) in SCREENS {
         let state = screen((80, 24));
-        // In the questions, steps and choices stand there.
-        let at_steps = [(60, 5), (5, 2)].into_iter().filter(|_| state.asked().is_none());
+        // In the questions, steps and choices stand there, and at home what is installed.
+        let has_rows = state.asked().is_some() || state.phase == Phase::Home;
+        let at_steps = [(60, 5), (5, 2)].into_iter().filter(|_| !has_rows);
         for at in [(0, 0), (5, 0), (79, 23), (200, 200)].into_iter().chain(at_steps) {
             let clicked = happens(state.clone(), 0.0, Happening::Clicked(at.0, at.1));
             assert_eq!(format!("{clicked:?}"), format!("{state:?}"), "{name} at {at:?}");
@@ -151,6 +152,25 @@ fn given_choices_when_one_is_clicked_then_the_cursor_goes_there_and_a_second_cli
         assert_eq!(question(&taken), "certificate.names");
         let (writing, _) = clicked(&clicked(&state, "Write another").0, "Write another");
         assert!(writing.is_typing());
+    }
+}
+
+#[test]
+fn given_what_is_installed_when_a_row_is_clicked_then_it_is_chosen_as_the_arrow_keys_would() {
+    for size in [(80, 24), (140, 40)] {
+        let state = home::found(size);
+        let by_key = press(state.clone(), "jj");
+        let chosen = |state: &State| state.home.as_ref().unwrap().installation().unwrap().full_name();
+        let (clicked_on, wish) = clicked(&state, &chosen(&by_key));
+        assert_eq!((chosen(&clicked_on), wish), (chosen(&by_key), None));
+        assert_eq!(rows(&cells(&clicked_on, COLOURS, size)), rows(&cells(&by_key, COLOURS, size)));
+        // Headings, the border and what lies over the list are no rows.
+        for cell in [(5, 1), (5, 2), (0, 4)] {
+            let beside = happens(by_key.clone(), 0.0, Happening::Clicked(cell.0, cell.1));
+            assert_eq!(chosen(&beside), chosen(&by_key), "{cell:?}");
+        }
+        let covered = happens(press(state.clone(), "?"), 0.0, Happening::Clicked(5, 5));
+        assert_eq!(chosen(&covered), chosen(&state));
     }
 }
 

@@ -178,6 +178,19 @@ impl Home {
         self.count() > 1
     }
 
+    /// Chooses what is shown in this row of `height` rows; whether there is something.
+    pub(super) fn choose_in_sight(&mut self, row: usize, height: usize) -> bool {
+        let there = self.window(height).0 + row;
+        if there >= self.count() {
+            return false;
+        }
+        if self.chosen != there {
+            self.chosen = there;
+            self.scroll = 0;
+        }
+        true
+    }
+
     pub(super) fn begin(&mut self, now: Duration) {
         self.look = Look::GoingOn { since: now };
     }

@@ -18,9 +18,25 @@ impl State {
         match self.phase {
             Phase::Review => self.clicked_in_review(column, row),
             Phase::Asking => return self.clicked_in_questions(Position { x: column, y: row }),
-            Phase::Home | Phase::Looking | Phase::Applying | Phase::Over => {}
+            Phase::Home => self.clicked_at_home(Position { x: column, y: row }),
+            Phase::Looking | Phase::Applying | Phase::Over => {}
         }
         None
+    }
+
+    /// A click on an installation chooses it, as the arrow keys would.
+    fn clicked_at_home(&mut self, cell: Position) {
+        if self.is_covered() {
+            return;
+        }
+        let body = layout::areas(Rect::new(0, 0, self.size.0, self.size.1)).body;
+        let rows = layout::home_rows(body);
+        let Some(home) = self.home.as_mut().filter(|home| !home.detailed && home.installation().is_some()) else {
+            return;
+        };
+        if rows.contains(cell) && home.choose_in_sight(usize::from(cell.y - rows.y), usize::from(rows.height)) {
+            self.notice = None;
+        }
     }
 
     fn clicked_in_questions(&mut self, cell: Position) -> Option<Wish> {
