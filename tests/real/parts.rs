@@ -190,7 +190,7 @@ pub(crate) struct Gatewright<'a> {
 }
 
 /// The walk-through's own example.
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
+pub(crate) const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/answers/example.yaml");
 
 impl<'a> Gatewright<'a> {
     pub(crate) fn new(ground: &'a Ground) -> Self {

@@ -21,7 +21,7 @@ use crate::api_server::ApiServer;
 use crate::kept::{Running, free_ports, kept};
 use crate::mesh::world::{binding_of_the_gateway, role_of_the_gateway};
 use crate::mesh::{ControlPlane, ISTIO_NAMESPACE};
-use crate::parts::{Gatewright, cannot, ground};
+use crate::parts::{EXAMPLE, Gatewright, cannot, ground};
 use crate::visitors::{self, Client};
 use gatewright::practice::{Ground, world};
 use images::Images;
@@ -70,7 +70,7 @@ pub(crate) struct Whole {
     _control_plane: ControlPlane,
     _controllers: Running,
     pub(crate) server: ApiServer,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Whole {
@@ -134,7 +134,7 @@ impl Whole {
             _control_plane: control_plane,
             _controllers: controllers,
             server,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -190,10 +190,24 @@ impl Whole {
 
     /// Sets the example up, and tries it as Gatewright does.
     async fn set_up(&self) {
+        self.set_up_with(EXAMPLE).await;
+    }
+
+    /// The same with these answers.
+    async fn set_up_with(&self, answers: &str) {
         let _issuing = self.issue_certificates().await;
         let at = format!("127.0.0.1:{}", self.gateway_port);
-        let said = self.gatewright().run(&["setup", "--yes", "--try-at", &at]).await;
+        let said = self.gatewright().run_plain(&["setup", "--yes", "--try-at", &at, "--answers", answers]).await;
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    }
+
+    /// The example's answers with one of them changed, as a file.
+    fn answers(&self, from: &str, to: &str) -> String {
+        let text = std::fs::read_to_string(EXAMPLE).unwrap();
+        assert!(text.contains(from), "{from}");
+        let path = self.folder.path().join("gatewright.yaml");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        path.display().to_string()
     }
 
     /// The version of every object of the installation that is not a pod's or a controller's own.
