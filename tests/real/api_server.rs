@@ -116,11 +116,13 @@ impl ApiServer {
     /// A kubeconfig for one of the users.
     pub(crate) fn kubeconfig_of(&self, user: &str) -> PathBuf {
         let path = self.folder.path().join(format!("kubeconfig-{user}"));
+        // Not every program takes it to lie beside this file.
+        let authority = self.folder.path().join("authority.pem");
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "real",
-            "clusters": [{"name": "real", "cluster": {"server": self.url, "certificate-authority": "authority.pem"}}],
+            "clusters": [{"name": "real", "cluster": {"server": self.url, "certificate-authority": authority}}],
             "contexts": [{"name": "real", "context": {"cluster": "real", "user": user}}],
             "users": [{"name": user, "user": {"token": user}}],
         });

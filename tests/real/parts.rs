@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 /// Longer than any of these commands may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Longer than a setup or a rotation takes where pods are processes.
 const LONG_DEADLINE: Duration = Duration::from_secs(300);

@@ -23,6 +23,7 @@ use crate::mesh::world::{binding_of_the_gateway, role_of_the_gateway};
 use crate::mesh::{ControlPlane, ISTIO_NAMESPACE};
 use crate::parts::{EXAMPLE, Gatewright, cannot, ground};
 use crate::visitors::{self, Client};
+use gatewright::practice::authority::Authority;
 use gatewright::practice::{Ground, world};
 use images::Images;
 use k8s_openapi::api::core::v1::Pod;
@@ -39,6 +40,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(240);
+
+/// The Secret with what the cluster's issuer signs with.
+const KEYS: &str = "authority";
 
 /// The example's sign-in proxy.
 const PROXY: &str = "myapp-oauth2-proxy";
@@ -68,7 +72,7 @@ pub(crate) struct Whole {
     _way_in: AbortOnDropHandle<()>,
     kubelet: Kubelet,
     _control_plane: ControlPlane,
-    _controllers: Running,
+    _controllers: [Running; 2],
     pub(crate) server: ApiServer,
     folder: tempfile::TempDir,
 }
@@ -82,9 +86,10 @@ impl Whole {
     /// The same with another Envoy.
     async fn open_with(envoy: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let authority = folder.path().join("authority.pem");
+        let authority = folder.path().join("tenant.pem");
         let images = Images::find(envoy, &authority)?;
         let controllers = kept("kube-controller-manager")?;
+        let cert_manager = kept("cert-manager")?;
         // What the network of pods is made with, by us and by Istio.
         for tool in ["ip", "iptables"] {
             kept(tool)?.is_used();
@@ -96,7 +101,16 @@ impl Whole {
             server.serve_resources_of(part).await;
         }
         let controllers = start_controllers(&controllers, &server, folder.path());
-        let world: Vec<Value> = world::healthy().unwrap().into_iter().map(fitting).collect();
+        let kubeconfig = format!("--kubeconfig={}", server.kubeconfig().display());
+        let cert_manager = Running::start(
+            &cert_manager,
+            folder.path(),
+            &[kubeconfig, "--cluster-resource-namespace=cert-manager".to_owned()],
+        );
+        // The other issuer's authority is on the Internet.
+        let is_here = |object: &Value| object["metadata"]["name"] != "letsencrypt-staging";
+        let mut world: Vec<Value> = world::healthy().unwrap().into_iter().filter(is_here).map(fitting).collect();
+        world.push(keys_of(ground.authority()));
         let (deployments, rest): (Vec<Value>, Vec<Value>) =
             world.into_iter().partition(|object| object["kind"] == "Deployment");
         server.make(&rest).await;
@@ -117,6 +131,7 @@ impl Whole {
         };
         server.make(&deployments).await;
         let gateway = ready_pod(&client, ISTIO_NAMESPACE, "istio=ingressgateway").await;
+        issuer_is_ready(&client).await;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let gateway_port = listener.local_addr().unwrap().port();
         let node = Arc::clone(&kubelet.node);
@@ -132,55 +147,10 @@ impl Whole {
             _way_in: way_in,
             kubelet,
             _control_plane: control_plane,
-            _controllers: controllers,
+            _controllers: [controllers, cert_manager],
             server,
             folder,
         })
-    }
-
-    /// Issues certificates as cert-manager would.
-    async fn issue_certificates(&self) -> AbortOnDropHandle<()> {
-        let client = self.server.client().await;
-        let certificates: Api<kube::api::DynamicObject> = Api::all_with(
-            client.clone(),
-            &kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(
-                "cert-manager.io",
-                "v1",
-                "Certificate",
-            )),
-        );
-        let issued = self.ground.authority().issue(&["*.cluster.example.com".to_owned()], 2).unwrap();
-
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            loop {
-                for found in certificates.list(&ListParams::default()).await.unwrap().items {
-                    if found.data.get("status").is_some() {
-                        continue;
-                    }
-                    let (name, namespace) = (found.metadata.name, found.metadata.namespace);
-                    let secret = json!({
-                        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-                        "metadata": {"name": found.data["spec"]["secretName"], "namespace": namespace},
-                        "stringData": {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem},
-                    });
-                    let ready = json!({
-                        "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
-                        "metadata": {"name": name, "namespace": namespace},
-                        "spec": found.data["spec"],
-                        "status": {
-                            "conditions": [{
-                                "type": "Ready", "status": "True", "reason": "Ready", "observedGeneration": 1,
-                                "message": "Certificate is up to date and has not expired",
-                                "lastTransitionTime": found.metadata.creation_timestamp,
-                            }],
-                            "notAfter": "2027-01-01T00:00:00Z", "revision": 1,
-                        },
-                    });
-                    crate::api_server::make(&client, &[secret, ready]).await;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }))
     }
 
     /// Gatewright, pointed at this cluster and at the practice tenant.
@@ -195,7 +165,6 @@ impl Whole {
 
     /// The same with these answers.
     async fn set_up_with(&self, answers: &str) {
-        let _issuing = self.issue_certificates().await;
         let at = format!("127.0.0.1:{}", self.gateway_port);
         let said = self.gatewright().run_plain(&["setup", "--yes", "--try-at", &at, "--answers", answers]).await;
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
@@ -310,10 +279,38 @@ fn fitting(mut object: Value) -> Value {
         template["metadata"]["labels"]["sidecar.istio.io/inject"] = "true".into();
         template["metadata"]["annotations"] = json!({"inject.istio.io/templates": "gateway"});
         template["spec"]["containers"] = json!([{"name": "istio-proxy", "image": "auto"}]);
-    } else if is("Node", NODE) {
+    } else if is("ClusterIssuer", "letsencrypt-production") {
+        // No authority of the outside is to be had here; tests/real/certificate has one that proves names over DNS.
+        object["spec"] = json!({"ca": {"secretName": KEYS}});
+    }
+    if ["Node", "ClusterIssuer"].iter().any(|kind| object["kind"] == *kind) {
         object.as_object_mut().unwrap().remove("status");
     }
     object
+}
+
+/// What the issuer signs with, so that who trusts the ground trusts the gateway.
+fn keys_of(authority: &Authority) -> Value {
+    let kept = serde_json::to_value(authority.keep()).unwrap();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": KEYS, "namespace": "cert-manager"},
+        "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": kept["certificate"], "tls.key": kept["key"]},
+    })
+}
+
+/// Waits until cert-manager can sign.
+async fn issuer_is_ready(client: &kube::Client) {
+    let kind = kube::core::GroupVersionKind::gvk("cert-manager.io", "v1", "ClusterIssuer");
+    let issuers: Api<kube::api::DynamicObject> =
+        Api::all_with(client.clone(), &kube::api::ApiResource::from_gvk(&kind));
+    let ready = |issuer: Option<&kube::api::DynamicObject>| {
+        issuer.is_some_and(|issuer| issuer.data.pointer("/status/conditions/0/status") == Some(&json!("True")))
+    };
+    let waiting = kube::runtime::wait::await_condition(issuers, "letsencrypt-production", ready);
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap().unwrap();
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -17,7 +17,6 @@ fn words(said: &Said) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn given_somebody_with_the_rights_that_we_name_then_everything_works_and_with_less_it_says_what_is_missing() {
     let Some(whole) = Whole::open().await else { return };
-    let _issuing = whole.issue_certificates().await;
     let gatewright = Gatewright::new(&whole.ground).on(whole.server.kubeconfig_of(LIMITED));
 
     // With nothing at all.

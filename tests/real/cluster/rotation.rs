@@ -35,6 +35,10 @@ async fn given_people_and_programs_at_work_when_secrets_are_rotated_then_no_requ
     assert!(met.total() > 200, "{met:#?}");
     assert_eq!(met.other_than(&[REACHED]), [""; 0], "{met:#?}");
 
+    let met = rotated(&whole, "certificate-key").await;
+    assert!(met.total() > 50, "{met:#?}");
+    assert_eq!(met.other_than(&[REACHED]), [""; 0], "{met:#?}");
+
     // It says before that it signs everybody out.
     let met = rotated(&whole, "cookie-secret").await;
     assert!(met.by_person.contains_key(SIGN_IN), "{met:#?}");
