@@ -85,6 +85,43 @@ fn given_an_object_that_cannot_be_deleted_when_taken_away_then_it_is_named_the_r
 }
 
 #[test]
+fn given_a_certificate_or_pods_that_cannot_be_deleted_when_taken_away_then_what_they_need_stays_beside_them() {
+    for (path, kind, beside, namespace) in [
+        ("*/certificates/*", "Certificate", ("", "Secret", "gatewright-myapp-myapp"), "istio-system"),
+        (
+            "*/deployments/myapp-oauth2-proxy",
+            "Deployment",
+            ("security.istio.io", "AuthorizationPolicy", "myapp-oauth2-proxy"),
+            "myapp",
+        ),
+    ] {
+        let mut scenario = Scenario::healthy().unwrap();
+        scenario.faults = serde_json::from_value(json!([
+            {"match": {"server": "kubernetes", "method": "DELETE", "path": path, "every": 1},
+             "then": {"fail": {"status": 500}}}
+        ]))
+        .unwrap();
+        let world = World::of(scenario);
+        world.set_up();
+        let uid = || {
+            let (group, kind, name) = beside;
+            world
+                .ground
+                .cluster()
+                .get(group, kind, Some(namespace), name)
+                .map(|object| object["metadata"]["uid"].clone())
+        };
+        let before = uid();
+        assert!(before.is_some(), "{beside:?}");
+        let ran = take_away(&world, &["myapp"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        must_tell(&ran, &[&format!("delete {kind} "), "What is named above is left"]);
+        assert_eq!(uid(), before, "{beside:?} stays as it is");
+        assert!(!world.door_is_open());
+    }
+}
+
+#[test]
 fn given_an_object_is_held_back_when_taken_away_then_it_waits_and_says_for_what() {
     let world = World::healthy();
     world.set_up();

@@ -207,13 +207,19 @@ impl Run<'_> {
                 }
             }
             _ => {
-                let (first, then): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(
-                    |step| matches!(&step.work, Work::Delete { reference, .. } if goes_first(&reference.kind)),
-                );
-                for steps in [first, then] {
-                    self.between_steps().await?;
-                    self.side_by_side(&steps).await?;
+                let (first, then): (Vec<&Step>, Vec<&Step>) =
+                    steps.iter().copied().partition(|step| goes_first(&step.title.kind));
+                self.between_steps().await?;
+                let left_before = self.left.len();
+                self.side_by_side(&first).await?;
+                let is_somebody_elses =
+                    |step: &Step| step.stage == stage && step.hand_over.is_some() && goes_first(&step.title.kind);
+                if self.left.len() > left_before || self.plan.steps.iter().any(is_somebody_elses) {
+                    // What stays still needs what is beside it: pods their guards, a Certificate its Secret.
+                    return Ok(());
                 }
+                self.between_steps().await?;
+                self.side_by_side(&then).await?;
             }
         }
         Ok(())
