@@ -99,8 +99,26 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _gone_or_left = ip(&["netns", "del", &self.name]);
+        remove(&self.name);
     }
+}
+
+/// Ends everything in a namespace, and removes it. A container's first process is known to whoever started it, and those that it has started
+/// itself are known here alone: Envoy outlives its agent.
+fn remove(name: &str) {
+    // Again, for what was started by one of them just before.
+    for _ in 0..50 {
+        let listed = Command::new("ip").args(["netns", "pids", name]).output();
+        let listed = listed.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
+        if listed.trim().is_empty() {
+            break;
+        }
+        for process in listed.lines().filter_map(|line| rustix::process::Pid::from_raw(line.trim().parse().ok()?)) {
+            let _killed_or_gone = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _gone_or_left = ip(&["netns", "del", name]);
 }
 
 /// Does something on a thread that is in a namespace: what it opens stays there.
@@ -159,7 +177,7 @@ fn remove_leftovers() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.strip_prefix("gw-").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
         if process.is_some_and(|process| !PathBuf::from(format!("/proc/{process}")).exists()) {
-            let _gone_or_left = ip(&["netns", "del", &name]);
+            remove(&name);
         }
     }
 }
