@@ -55,6 +55,7 @@ async fn given_somebody_with_the_rights_that_we_name_then_everything_works_and_w
         vec!["setup".to_owned(), "--yes".to_owned(), "--try-at".to_owned(), at.clone()],
         rotate("client-secret").to_vec(),
         rotate("redis-password").to_vec(),
+        rotate("certificate-key").to_vec(),
         vec!["status".to_owned()],
         vec!["teardown".to_owned(), "myapp".to_owned(), "--yes".to_owned()],
     ];
