@@ -95,6 +95,13 @@ async fn given_locks_in_the_sidecar_when_attacked_from_everywhere_then_they_hold
         }
         assert!(begun.elapsed() < DEADLINE, "with every lock gone, every road is open: {let_in:#?}");
     }
+    for claim in CLAIMS {
+        let headers = [(claim, "mallory@example.com")];
+        for answer in [inside.ask(&whole, "/", &headers).await, inside.ask_pod(&whole, "/", &headers).await] {
+            let body = answer.map(|answer| answer.body).unwrap_or_default();
+            assert!(body.contains("mallory"), "with every lock gone, {claim} is heard: {body}");
+        }
+    }
 }
 
 /// What a caller says of itself is not what the application hears, from whichever side it comes.
