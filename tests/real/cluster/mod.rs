@@ -41,6 +41,19 @@ use tokio_util::task::AbortOnDropHandle;
 /// Longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 
+/// What there may be several versions of.
+#[derive(Clone, Copy)]
+struct Versions {
+    envoy: &'static str,
+    /// Which the node says of itself: istiod decides by it which kind of container a sidecar is.
+    kubelet: &'static str,
+}
+
+/// Sidecars are init containers that stay.
+const NEWEST: Versions = Versions { envoy: "envoy-newest", kubelet: "v1.37.2" };
+/// Sidecars are containers beside the others, and end at the same moment.
+const OLDEST: Versions = Versions { envoy: "envoy-oldest", kubelet: "v1.27.0" };
+
 /// The Secret with what the cluster's issuer signs with.
 const KEYS: &str = "authority";
 
@@ -80,14 +93,14 @@ pub(crate) struct Whole {
 impl Whole {
     /// Brings one up, if its parts are there.
     pub(crate) async fn open() -> Option<Self> {
-        Self::open_with("envoy-newest").await
+        Self::open_with(NEWEST).await
     }
 
-    /// The same with another Envoy.
-    async fn open_with(envoy: &str) -> Option<Self> {
+    /// The same in other versions.
+    async fn open_with(versions: Versions) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("tenant.pem");
-        let images = Images::find(envoy, &authority)?;
+        let images = Images::find(versions.envoy, &authority)?;
         let controllers = kept("kube-controller-manager")?;
         let cert_manager = kept("cert-manager")?;
         // What the network of pods is made with, by us and by Istio.
@@ -122,7 +135,8 @@ impl Whole {
         let client = server.client().await;
         let mut ways_out = vec![(15012, control_plane.ports.discovery)];
         ways_out.extend(tenant_ports(&ground).into_iter().map(|port| (port, port)));
-        let kubelet = match Kubelet::start(client.clone(), server.authority(), images, ways_out).await {
+        let kubelet = match Kubelet::start(client.clone(), server.authority(), images, ways_out, versions.kubelet).await
+        {
             Ok(kubelet) => kubelet,
             Err(reason) => {
                 cannot(&format!("make networks of its own: {reason}"));

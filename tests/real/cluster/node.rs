@@ -55,20 +55,21 @@ impl Kubelet {
         authority: &Authority,
         images: Images,
         ways_out: Vec<(u16, u16)>,
+        version: &str,
     ) -> Result<Self, String> {
         let network = Network::make()?;
         let networks = Mutex::default();
         let node = Arc::new(Node { client, network, images, ways_out, networks });
         let [port] = free_ports();
         let serving = serve(Arc::clone(&node), authority, port).await;
-        node.comes_up(port).await;
+        node.comes_up(port, version).await;
         let tending = AbortOnDropHandle::new(tokio::spawn(tend(Arc::clone(&node))));
         Ok(Self { node, _tending: tending, _serving: serving })
     }
 }
 
 impl Node {
-    async fn comes_up(&self, port: u16) {
+    async fn comes_up(&self, port: u16, version: &str) {
         let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(self.client.clone());
         let status = json!({"status": {
             "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
@@ -77,7 +78,7 @@ impl Node {
             // Istio makes a sidecar of its own kind of container where every node knows it.
             "nodeInfo": {
                 "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
-                "kubeProxyVersion": "", "kubeletVersion": "v1.37.2", "machineID": "", "operatingSystem": "linux",
+                "kubeProxyVersion": "", "kubeletVersion": version, "machineID": "", "operatingSystem": "linux",
                 "osImage": "", "systemUUID": "",
             },
         }});

@@ -1,7 +1,7 @@
 //! Rotations of the whole cluster's example, while people and programs use it.
 
-use super::Whole;
 use super::load::{Load, Met, REACHED, SIGN_IN};
+use super::{Versions, Whole};
 use crate::parts::say;
 
 /// Rotates under load; what became of the requests meanwhile.
@@ -24,7 +24,16 @@ async fn rotated(whole: &Whole, what: &str) -> Met {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_people_and_programs_at_work_when_secrets_are_rotated_then_no_request_fails() {
-    let Some(whole) = Whole::open().await else { return };
+    every_rotation(super::NEWEST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_the_oldest_envoy_and_classic_sidecars_when_secrets_are_rotated_then_no_request_fails_either() {
+    every_rotation(super::OLDEST).await;
+}
+
+async fn every_rotation(versions: Versions) {
+    let Some(whole) = Whole::open_with(versions).await else { return };
     whole.set_up().await;
 
     let met = rotated(&whole, "client-secret").await;

@@ -1,23 +1,23 @@
 //! Gatewright itself at work on the whole cluster: a setup, watched by strangers all along, and what comes after it.
 
 use super::watch::Watch;
-use super::{DEADLINE, Whole};
+use super::{DEADLINE, Versions, Whole};
 use crate::visitors;
 use http::StatusCode;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_a_whole_cluster_when_set_up_then_the_door_is_never_open_and_people_and_programs_get_in() {
-    from_beginning_to_end("envoy-newest").await;
+    from_beginning_to_end(super::NEWEST).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn given_the_oldest_envoy_there_is_when_set_up_then_all_is_the_same() {
-    from_beginning_to_end("envoy-oldest").await;
+async fn given_the_oldest_envoy_and_classic_sidecars_when_set_up_then_all_is_the_same() {
+    from_beginning_to_end(super::OLDEST).await;
 }
 
-async fn from_beginning_to_end(envoy: &str) {
-    let Some(whole) = Whole::open_with(envoy).await else { return };
+async fn from_beginning_to_end(versions: Versions) {
+    let Some(whole) = Whole::open_with(versions).await else { return };
     let strangers = Watch::strangers(&whole);
     let answers = whole.answers("sessionRefresh: 55m", "sessionRefresh: 1m");
     whole.set_up_with(&answers).await;
