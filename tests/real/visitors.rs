@@ -94,6 +94,24 @@ impl Client {
     }
 }
 
+/// Asks over a connection, without TLS, under a name; nothing where nobody answers.
+pub(crate) async fn ask_plainly(
+    stream: tokio::net::TcpStream,
+    (host, path): (&str, &str),
+    headers: &[(&str, &str)],
+) -> Option<Answer> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let _connection = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
+    let mut request = Request::get(path).header("host", host);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (head, body) = sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.ok()?.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Some(Answer { status: head.status, headers: head.headers, body })
+}
+
 /// What a person signs in with at the tenant: it trusts the ground, and follows no redirect.
 pub(crate) fn browser(ground: &Ground) -> reqwest::Client {
     let authority = reqwest::Certificate::from_pem(ground.authority().certificate_pem().as_bytes()).unwrap();

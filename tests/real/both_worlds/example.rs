@@ -43,19 +43,19 @@ pub(crate) async fn facts(cluster: &Cluster, answers: &Answers) -> Facts {
     Facts { cluster: cluster.discover(&request).await.unwrap(), tenant }
 }
 
-/// The objects that the example becomes in this cluster, in the order in which they are made.
-async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
-    let facts = facts(cluster, answers).await;
+/// The registration as if it were there.
+pub(crate) fn existing() -> Existing {
     let registered = RegisteredFacts {
         client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
         object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
     };
-    let existing = Existing {
-        registered: Known::Now(registered),
-        secret_fingerprints: BTreeMap::new(),
-        started_with: BTreeMap::new(),
-    };
-    let parts = blueprint(answers, &facts, &existing).unwrap();
+    Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new(), started_with: BTreeMap::new() }
+}
+
+/// The objects that the example becomes in this cluster, in the order in which they are made.
+async fn objects(cluster: &Cluster, answers: &Answers) -> Vec<Value> {
+    let facts = facts(cluster, answers).await;
+    let parts = blueprint(answers, &facts, &existing()).unwrap();
     parts.iter().filter_map(|part| Some(part.manifest()?.object.clone())).collect()
 }
 

@@ -5,7 +5,7 @@ mod example;
 mod rows;
 mod tables;
 
-pub(crate) use example::{answers, facts, pods_of};
+pub(crate) use example::{answers, existing, facts, pods_of};
 
 use crate::api_server::ApiServer;
 use gatewright::practice::cluster::Cluster;

@@ -8,14 +8,13 @@ mod cloud;
 mod issuing;
 
 use crate::api_server::ApiServer;
-use crate::both_worlds::{facts, pods_of};
+use crate::both_worlds::{existing, facts, pods_of};
 use crate::kept::{Running, kept};
 use acme::{Dns, Pebble};
 use cloud::Cloud;
 use gatewright::answers::Answers;
-use gatewright::blueprint::{Existing, Known, blueprint};
+use gatewright::blueprint::blueprint;
 use gatewright::cluster::{Cluster, ObjectRef, WaitError, Write};
-use gatewright::facts::RegisteredFacts;
 use gatewright::practice::tenant::{Replication, Settings, Tenant};
 use gatewright::practice::world;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -24,7 +23,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::GroupVersionKind;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -190,16 +189,7 @@ async fn made_by_gatewright(client: &Cluster, directory: &str) -> (ObjectRef, Ob
     let text = std::fs::read_to_string(ANSWERS).unwrap();
     let text = text.replace("server: letsencrypt-staging", &format!("server: {directory}"));
     let answers: Answers = gatewright::answers::file::parse(&text, ANSWERS).unwrap();
-    let registered = RegisteredFacts {
-        client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
-        object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
-    };
-    let existing = Existing {
-        registered: Known::Now(registered),
-        secret_fingerprints: BTreeMap::new(),
-        started_with: BTreeMap::new(),
-    };
-    let parts = blueprint(&answers, &facts(client, &answers).await, &existing).unwrap();
+    let parts = blueprint(&answers, &facts(client, &answers).await, &existing()).unwrap();
     let mut made = Vec::new();
     for kind in ["ClusterIssuer", "Certificate"] {
         let object =

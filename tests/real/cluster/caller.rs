@@ -1,13 +1,10 @@
 //! Callers inside the cluster: pods that do nothing but ask.
 
 use super::Whole;
-use crate::visitors::Answer;
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::rt::TokioIo;
+use crate::visitors::{self, Answer};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-use tokio_util::task::AbortOnDropHandle;
 
 /// Longer than an answer takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -53,17 +50,7 @@ impl Caller {
     ) -> Option<Answer> {
         let exchange = async {
             let stream = whole.kubelet.node.connect_from(&self.pod, SocketAddrV4::new(address, port)).await.ok()?;
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-            let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-            let mut request = http::Request::get(path).header("host", host);
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            let request = request.body(Empty::<hyper::body::Bytes>::new()).unwrap();
-            let (head, body) = sender.send_request(request).await.ok()?.into_parts();
-            let body = body.collect().await.ok()?.to_bytes();
-            let body = String::from_utf8_lossy(&body).into_owned();
-            Some(Answer { status: head.status, headers: head.headers, body })
+            visitors::ask_plainly(stream, (host, path), headers).await
         };
         tokio::time::timeout(DEADLINE, exchange).await.unwrap_or_else(|_| panic!("{host}{path} does not answer"))
     }

@@ -5,12 +5,11 @@ use super::network::{Namespace, Network};
 use super::pod;
 use crate::kept::free_ports;
 use crate::parts::say;
+use crate::visitors;
 use axum::extract::{Path, Query, State, WebSocketUpgrade};
 use axum::response::Response;
 use gatewright::practice::authority::Authority;
 use gatewright::practice::cluster::forward_ports;
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::json;
@@ -205,15 +204,9 @@ async fn serve(node: Arc<Node>, authority: &Authority, port: u16) -> AbortOnDrop
 
 /// Whether an address answers well over HTTP, as a kubelet's probe sees it.
 pub(super) async fn answers_well(network: &Network, address: SocketAddrV4, path: &str) -> bool {
-    let asked = async {
-        let stream = TokioIo::new(network.connect(address).await.ok()?);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.ok()?;
-        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let request = http::Request::get(path).header("host", address.to_string());
-        let request = request.body(Empty::<hyper::body::Bytes>::new()).ok()?;
-        Some(sender.send_request(request).await.ok()?.status())
-    };
-    asked.await.is_some_and(|status| status.is_success() || status.is_redirection())
+    let Ok(stream) = network.connect(address).await else { return false };
+    let answer = visitors::ask_plainly(stream, (&address.to_string(), path), &[]).await;
+    answer.is_some_and(|answer| answer.status.is_success() || answer.status.is_redirection())
 }
 
 /// The addresses of the pods with these labels.

@@ -2,9 +2,7 @@
 
 use super::Whole;
 use super::node::{Node, pod_addresses};
-use crate::visitors::{Client, FROM_THE_APPLICATION, HOST};
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
+use crate::visitors::{self, Answer, Client, HOST};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +73,7 @@ async fn at_the_pod(stop: &CancellationToken, node: &Node) -> (usize, Vec<String
             let at = SocketAddrV4::new(address, 80);
             if let Some(answer) = ask_plainly(node, at).await {
                 asked += 1;
-                if answer.headers().contains_key(FROM_THE_APPLICATION) {
+                if answer.is_from_the_application() {
                     let_in.push(format!("{at}: {answer:#?}"));
                 }
             }
@@ -86,13 +84,7 @@ async fn at_the_pod(stop: &CancellationToken, node: &Node) -> (usize, Vec<String
 }
 
 /// Asks an address from a place in the cluster that has no sidecar.
-async fn ask_plainly(node: &Node, address: SocketAddrV4) -> Option<http::Response<hyper::body::Incoming>> {
-    let asked = async {
-        let stream = TokioIo::new(node.network.connect(address).await.ok()?);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.ok()?;
-        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let request = http::Request::get("/").header("host", HOST);
-        sender.send_request(request.body(Empty::<hyper::body::Bytes>::new()).ok()?).await.ok()
-    };
+async fn ask_plainly(node: &Node, address: SocketAddrV4) -> Option<Answer> {
+    let asked = async { visitors::ask_plainly(node.network.connect(address).await.ok()?, (HOST, "/"), &[]).await };
     tokio::time::timeout(Duration::from_secs(5), asked).await.ok()?
 }

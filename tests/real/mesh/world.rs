@@ -2,12 +2,11 @@
 
 use super::{ControlPlane, Pod, Proxy};
 use crate::api_server::ApiServer;
-use crate::both_worlds::{facts, pods_of};
+use crate::both_worlds::{existing, facts, pods_of};
 use crate::kept::free_ports;
 use gatewright::answers::Answers;
-use gatewright::blueprint::{Existing, Known, Locks, MeshProvider, PartBody, blueprint, locks};
+use gatewright::blueprint::{Locks, MeshProvider, PartBody, blueprint, locks};
 use gatewright::cluster::{ObjectRef, mesh_config};
-use gatewright::facts::RegisteredFacts;
 use gatewright::practice::world;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -172,15 +171,6 @@ impl World {
 }
 
 const GATEWAY_ACCOUNT: &str = "istio-ingressgateway-service-account";
-
-/// The registration as if it were there.
-fn existing() -> Existing {
-    let registered = RegisteredFacts {
-        client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(),
-        object_id: "ffffffff-0000-1111-2222-333333333333".to_owned(),
-    };
-    Existing { registered: Known::Now(registered), secret_fingerprints: BTreeMap::new(), started_with: BTreeMap::new() }
-}
 
 /// The world as it can be here: an Envoy that is not Istio's own lacks the filter for metrics, and listens on this machine's ports.
 fn fitting(mut object: Value, ports: [u16; 3]) -> Value {
