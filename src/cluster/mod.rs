@@ -25,6 +25,7 @@ pub use live::{Hook, HttpChain, LiveConfiguration, PolicyAction, PolicyName, Scr
 pub use marked::{Content, Contents, Marked};
 pub use objects::{ObjectRef, Selection, Write};
 pub use pods::PodSummary;
+pub use reissue::{is_being_issued, issuing};
 pub use rights::AccessQuestion;
 pub use wait::WaitError;
 

@@ -2,7 +2,7 @@
 
 use super::{apply::Run, plan::State};
 use crate::{
-    cluster::ObjectRef,
+    cluster::{ObjectRef, is_being_issued, issuing},
     engine::{
         budget,
         event::{Action, Problem, ProblemKind},
@@ -31,15 +31,6 @@ impl Certificate {
     }
 }
 
-fn issuing(certificate: &Value) -> Option<&Value> {
-    let conditions = certificate.pointer("/status/conditions")?.as_array()?;
-    conditions.iter().find(|condition| condition.get("type").is_some_and(|of| of == "Issuing"))
-}
-
-fn is_being_issued(certificate: &Value) -> bool {
-    issuing(certificate).is_some_and(|condition| condition.get("status").is_some_and(|status| status == "True"))
-}
-
 fn revision(certificate: &Value) -> i64 {
     certificate.pointer("/status/revision").and_then(Value::as_i64).unwrap_or_default()
 }
@@ -66,12 +57,9 @@ impl Run<'_> {
             let live = self.target.cluster.get(reference).await;
             live.map_err(|error| problem::cluster(tried, &error))?.ok_or_else(|| problem::gone(tried))
         };
-        let mut live = read().await?;
-        let before = revision(&live);
-        if !is_being_issued(&live) {
-            let sent = self.target.cluster.reissue(&live).await;
-            live = sent.map_err(|error| problem::cluster(tried, &error))?;
-        }
+        let before = revision(&read().await?);
+        let ordered = self.target.cluster.reissue(reference).await;
+        let mut live = ordered.map_err(|error| problem::cluster(tried, &error))?.ok_or_else(|| problem::gone(tried))?;
         let (part, title) = self.plan.name(State::Renew);
         while is_being_issued(&live) || revision(&live) <= before {
             if let Some(failed) = issuing(&live).filter(|_| !is_being_issued(&live)) {

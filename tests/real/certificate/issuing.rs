@@ -3,7 +3,7 @@
 use super::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatewright::cluster::{ObjectRef, WaitError};
+use gatewright::cluster::{ObjectRef, WaitError, issuing};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
@@ -58,7 +58,7 @@ async fn given_gatewrights_issuer_when_cert_manager_proves_the_names_then_what_i
     while jiff::Timestamp::now().as_second() <= failed_at.as_second() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.client.reissue(&live).await.unwrap();
+    world.client.reissue(&world.certificate).await.unwrap().unwrap();
     let (ended, heard) = world.waited_for(&world.certificate).await;
     assert_eq!(ended, Ok(()), "{heard:#?}\n{}", world.cert_manager.last_words());
     assert!(heard.iter().any(|reason| reason.contains("pending, presented")), "{heard:#?}");
@@ -66,18 +66,13 @@ async fn given_gatewrights_issuer_when_cert_manager_proves_the_names_then_what_i
     world.zone_is_tidy().await;
 
     // A new key, as `rotate --what certificate-key` orders it.
-    let live = world.client.get(&world.certificate).await.unwrap().unwrap();
-    world.client.reissue(&live).await.unwrap();
+    world.client.reissue(&world.certificate).await.unwrap().unwrap();
     let is_new =
         |live: &Value| live["status"]["revision"] == 2 && issuing(live).is_none_or(|it| it["status"] == "False");
     world.comes_to("it is issued anew", is_new).await;
     let second = Shown::by(&world).await;
     assert!(first.serial != second.serial && first.key != second.key, "both are new");
     assert_eq!(world.cloud.others(), Vec::<String>::new(), "nobody else was spoken to");
-}
-
-fn issuing(certificate: &Value) -> Option<&Value> {
-    certificate["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Issuing")
 }
 
 /// What the gateway would show.
