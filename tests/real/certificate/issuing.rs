@@ -3,7 +3,7 @@
 use super::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatewright::cluster::{ObjectRef, WaitError, issuing};
+use gatewright::cluster::{ObjectRef, WaitError, is_being_issued, issuing};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
@@ -65,11 +65,11 @@ async fn given_gatewrights_issuer_when_cert_manager_proves_the_names_then_what_i
     let first = Shown::by(&world).await;
     world.zone_is_tidy().await;
 
-    // A new key, as `rotate --what certificate-key` orders it.
+    // A new key, as `rotate --what certificate-key` orders it. It is good a moment before cert-manager is done with issuing it.
+    let is_issued = |revision| move |live: &Value| live["status"]["revision"] == revision && !is_being_issued(live);
+    world.comes_to("it is issued", is_issued(1)).await;
     world.client.reissue(&world.certificate).await.unwrap().unwrap();
-    let is_new =
-        |live: &Value| live["status"]["revision"] == 2 && issuing(live).is_none_or(|it| it["status"] == "False");
-    world.comes_to("it is issued anew", is_new).await;
+    world.comes_to("it is issued anew", is_issued(2)).await;
     let second = Shown::by(&world).await;
     assert!(first.serial != second.serial && first.key != second.key, "both are new");
     assert_eq!(world.cloud.others(), Vec::<String>::new(), "nobody else was spoken to");
