@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, mpsc};
 
 /// Where the parts are kept, if not in `target/real-parts`.
@@ -148,9 +149,25 @@ fn spawn(command: Command) -> Child {
     answer.recv().unwrap().unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-/// Ports on loopback that nobody listens on. Others may take them before they are used, but hardly will.
+/// Below those that the system gives to outgoing connections (32768 and up, and there are many on a busy machine): such a port may be
+/// gone before a program that is slow to start listens on it.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// Ports on loopback that nobody listens on, each given to one caller alone.
 pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    // All are held until all are known, so that they differ.
-    let held = [(); COUNT].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    held.each_ref().map(|listener| listener.local_addr().unwrap().port())
+    [(); COUNT].map(|()| free_port())
+}
+
+fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Another run of these tests beside this one begins elsewhere.
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let number = first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(number).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
