@@ -37,7 +37,7 @@ impl Caller {
         ];
         whole.server.make(&objects).await;
         let client = whole.server.client().await;
-        Self { pod: super::ready_pod(&client, namespace, "app.kubernetes.io/name=caller").await }
+        Self { pod: super::ready_pod(&client, &whole.controllers, namespace, "app.kubernetes.io/name=caller").await }
     }
 
     /// Asks an address over plain HTTP, under a name; nothing where nobody answers.

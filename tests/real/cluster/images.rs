@@ -1,6 +1,7 @@
 //! What the images of the objects stand for on this machine, where nothing can be pulled.
 
 use crate::kept::kept;
+use crate::mesh::Release;
 use std::path::{Path, PathBuf};
 
 /// What an image runs.
@@ -30,8 +31,8 @@ pub(super) struct Images {
 }
 
 impl Images {
-    /// All of them, with this Envoy, if their parts are there; the programs in them trust the authorities in that file.
-    pub(super) fn find(envoy: &str, trusted: &Path) -> Option<Self> {
+    /// All of them, with this Istio and this Envoy, if their parts are there; the programs in them trust the authorities in that file.
+    pub(super) fn find(istio: Release, envoy: &str, trusted: &Path) -> Option<Self> {
         let path = |part: &str| {
             let part = kept(part)?;
             part.is_used();
@@ -40,9 +41,9 @@ impl Images {
         // It is on PATH in every container.
         path("redis-server")?;
         Some(Self {
-            agent: path("istio-agent-newest")?,
+            agent: path(istio.agent)?,
             envoy: path(envoy)?,
-            bootstrap: path("istio-files-newest")?.with_file_name("envoy_bootstrap.json"),
+            bootstrap: path(istio.files)?.with_file_name("envoy_bootstrap.json"),
             oauth2_proxy: path("oauth2-proxy")?,
             trusted: trusted.to_owned(),
         })

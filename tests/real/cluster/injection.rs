@@ -1,14 +1,14 @@
 //! Istio's injection of sidecars, as its chart installs it: the templates in a ConfigMap, and istiod as a webhook for pods.
 
 use crate::kept::kept;
-use crate::mesh::{ControlPlane, ISTIO_NAMESPACE};
+use crate::mesh::{ControlPlane, ISTIO_NAMESPACE, Release};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// The templates; istiod injects nothing when it does not find them at its start.
-pub(super) fn templates() -> Value {
-    let files = kept("istio-files-newest").unwrap();
+pub(super) fn templates(istio: Release) -> Value {
+    let files = kept(istio.files).unwrap();
     let chart = files.path().with_file_name("charts/istio-control/istio-discovery");
     let read = |name: &str| std::fs::read_to_string(chart.join(name)).unwrap();
     let values: Value = serde_saphyr::from_str(&read("values.yaml")).unwrap();

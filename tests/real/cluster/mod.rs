@@ -20,7 +20,7 @@ mod watch;
 use crate::api_server::ApiServer;
 use crate::kept::{Running, free_ports, kept};
 use crate::mesh::world::{binding_of_the_gateway, role_of_the_gateway};
-use crate::mesh::{ControlPlane, ISTIO_NAMESPACE};
+use crate::mesh::{ControlPlane, ISTIO_NAMESPACE, Release};
 use crate::parts::{EXAMPLE, Gatewright, cannot, ground};
 use crate::visitors::{self, Client};
 use gatewright::practice::authority::Authority;
@@ -44,15 +44,16 @@ const DEADLINE: Duration = Duration::from_secs(240);
 /// What there may be several versions of.
 #[derive(Clone, Copy)]
 struct Versions {
+    istio: Release,
     envoy: &'static str,
     /// Which the node says of itself: istiod decides by it which kind of container a sidecar is.
     kubelet: &'static str,
 }
 
 /// Sidecars are init containers that stay.
-const NEWEST: Versions = Versions { envoy: "envoy-newest", kubelet: "v1.37.2" };
+const NEWEST: Versions = Versions { istio: Release::NEWEST, envoy: "envoy-newest", kubelet: "v1.37.2" };
 /// Sidecars are containers beside the others, and end at the same moment.
-const OLDEST: Versions = Versions { envoy: "envoy-oldest", kubelet: "v1.27.0" };
+const OLDEST: Versions = Versions { istio: Release::OLDEST, envoy: "envoy-oldest", kubelet: "v1.27.0" };
 
 /// The Secret with what the cluster's issuer signs with.
 const KEYS: &str = "authority";
@@ -85,7 +86,8 @@ pub(crate) struct Whole {
     _way_in: AbortOnDropHandle<()>,
     kubelet: Kubelet,
     _control_plane: ControlPlane,
-    _controllers: [Running; 2],
+    controllers: Running,
+    _cert_manager: Running,
     pub(crate) server: ApiServer,
     folder: tempfile::TempDir,
 }
@@ -100,7 +102,7 @@ impl Whole {
     async fn open_with(versions: Versions) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("tenant.pem");
-        let images = Images::find(versions.envoy, &authority)?;
+        let images = Images::find(versions.istio, versions.envoy, &authority)?;
         let controllers = kept("kube-controller-manager")?;
         let cert_manager = kept("cert-manager")?;
         // What the network of pods is made with, by us and by Istio.
@@ -110,7 +112,7 @@ impl Whole {
         let ground = ground().await;
         std::fs::write(&authority, ground.authority().certificate_pem()).unwrap();
         let server = ApiServer::start().await?;
-        for part in ["istio-files-newest", "cert-manager-files"] {
+        for part in [versions.istio.files, "cert-manager-files"] {
             server.serve_resources_of(part).await;
         }
         let controllers = start_controllers(&controllers, &server, folder.path());
@@ -128,8 +130,8 @@ impl Whole {
             world.into_iter().partition(|object| object["kind"] == "Deployment");
         server.make(&rest).await;
         server.make(&[role_of_the_gateway(), binding_of_the_gateway()]).await;
-        server.make(&[injection::templates()]).await;
-        let control_plane = ControlPlane::start(&server, Some(&authority)).await?;
+        server.make(&[injection::templates(versions.istio)]).await;
+        let control_plane = ControlPlane::start(&server, versions.istio, Some(&authority)).await?;
         server.make(&[injection::webhooks(&control_plane)]).await;
 
         let client = server.client().await;
@@ -144,7 +146,7 @@ impl Whole {
             }
         };
         server.make(&deployments).await;
-        let gateway = ready_pod(&client, ISTIO_NAMESPACE, "istio=ingressgateway").await;
+        let gateway = ready_pod(&client, &controllers, ISTIO_NAMESPACE, "istio=ingressgateway").await;
         issuer_is_ready(&client).await;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let gateway_port = listener.local_addr().unwrap().port();
@@ -161,7 +163,8 @@ impl Whole {
             _way_in: way_in,
             kubelet,
             _control_plane: control_plane,
-            _controllers: [controllers, cert_manager],
+            controllers,
+            _cert_manager: cert_manager,
             server,
             folder,
         })
@@ -332,8 +335,8 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Waits for a pod with these labels to be ready; answers its namespace and name.
-async fn ready_pod(client: &kube::Client, namespace: &str, labels: &str) -> String {
+/// Waits for a pod with these labels, which Kubernetes' controllers make, to be ready; answers its namespace and name.
+async fn ready_pod(client: &kube::Client, controllers: &Running, namespace: &str, labels: &str) -> String {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let begun = Instant::now();
     loop {
@@ -341,7 +344,8 @@ async fn ready_pod(client: &kube::Client, namespace: &str, labels: &str) -> Stri
         if let Some(pod) = found.iter().find(|pod| is_ready(pod)) {
             return format!("{namespace}/{}", pod.metadata.name.as_deref().unwrap_or_default());
         }
-        assert!(begun.elapsed() < DEADLINE, "no pod {labels} is ready in {namespace}: {found:#?}");
+        let told = || controllers.last_words();
+        assert!(begun.elapsed() < DEADLINE, "no pod {labels} is ready in {namespace}: {found:#?}\n{}", told());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

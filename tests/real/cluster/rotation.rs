@@ -28,7 +28,8 @@ async fn given_people_and_programs_at_work_when_secrets_are_rotated_then_no_requ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn given_the_oldest_envoy_and_classic_sidecars_when_secrets_are_rotated_then_no_request_fails_either() {
+async fn given_the_oldest_istio_and_envoy_with_classic_sidecars_when_secrets_are_rotated_then_no_request_fails_either()
+{
     every_rotation(super::OLDEST).await;
 }
 

@@ -12,7 +12,7 @@ async fn given_a_whole_cluster_when_set_up_then_the_door_is_never_open_and_peopl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn given_the_oldest_envoy_and_classic_sidecars_when_set_up_then_all_is_the_same() {
+async fn given_the_oldest_istio_and_envoy_with_classic_sidecars_when_set_up_then_all_is_the_same() {
     from_beginning_to_end(super::OLDEST).await;
 }
 

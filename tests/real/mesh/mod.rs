@@ -24,11 +24,27 @@ pub(crate) const ISTIO_NAMESPACE: &str = "istio-system";
 /// An istiod that reads the API server. It goes before the folder it runs in.
 pub(crate) struct ControlPlane {
     istiod: Running,
+    release: Release,
     discovery: String,
     /// Where proxies ask it, and where the API server has it look at what is made.
     pub(crate) ports: ControlPlanePorts,
     pub(crate) root_certificate: String,
     folder: tempfile::TempDir,
+}
+
+/// The parts of a release of Istio.
+#[derive(Clone, Copy)]
+pub(crate) struct Release {
+    pub(crate) istiod: &'static str,
+    pub(crate) agent: &'static str,
+    pub(crate) files: &'static str,
+}
+
+impl Release {
+    pub(crate) const NEWEST: Self =
+        Self { istiod: "istiod-newest", agent: "istio-agent-newest", files: "istio-files-newest" };
+    pub(crate) const OLDEST: Self =
+        Self { istiod: "istiod-oldest", agent: "istio-agent-oldest", files: "istio-files-oldest" };
 }
 
 /// Where a control plane listens on loopback.
@@ -40,8 +56,8 @@ pub(crate) struct ControlPlanePorts {
 
 impl ControlPlane {
     /// Starts one, if its part is there.
-    pub(crate) async fn start(server: &ApiServer, trusted: Option<&Path>) -> Option<Self> {
-        let istiod = kept("istiod-newest")?;
+    pub(crate) async fn start(server: &ApiServer, release: Release, trusted: Option<&Path>) -> Option<Self> {
+        let istiod = kept(release.istiod)?;
         let folder = tempfile::tempdir().unwrap();
         let ports: [u16; 5] = free_ports();
         let places = ControlPlanePorts { discovery: ports[3], webhooks: ports[1] };
@@ -82,13 +98,13 @@ impl ControlPlane {
         let published = tokio::time::timeout(DEADLINE, waiting).await.unwrap().unwrap().unwrap();
         let root_certificate = published.data.unwrap()["root-cert.pem"].clone();
         let discovery = format!("localhost:{}", places.discovery);
-        Some(Self { istiod, discovery, ports: places, root_certificate, folder })
+        Some(Self { istiod, release, discovery, ports: places, root_certificate, folder })
     }
 
     /// Starts the Envoy of a pod, with Istio's agent beside it as in every pod.
     async fn proxy(&mut self, server: &ApiServer, pod: &Pod<'_>) -> Proxy {
         let part = |name: &str| kept(name).unwrap_or_else(|| panic!("{name} is not there"));
-        let (agent, envoy, files) = (part("istio-agent-newest"), part("envoy-newest"), part("istio-files-newest"));
+        let (agent, envoy, files) = (part(self.release.agent), part("envoy-newest"), part(self.release.files));
         envoy.is_used();
         let folder = self.folder.path().join(pod.name);
         self.write_credentials(server, pod, &files, &folder).await;

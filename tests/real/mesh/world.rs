@@ -1,6 +1,6 @@
 //! The practice ground's world, its pods and the example's objects, on a real API server with a real istiod.
 
-use super::{ControlPlane, Pod, Proxy};
+use super::{ControlPlane, Pod, Proxy, Release};
 use crate::api_server::ApiServer;
 use crate::both_worlds::{existing, facts, pods_of};
 use crate::kept::free_ports;
@@ -47,7 +47,7 @@ impl Cluster {
 
     /// Starts istiod on it, which trusts the authorities in that file besides its own; nothing, if its part is not there.
     pub(crate) async fn with_istiod(self, objects: Vec<Value>, trusted: Option<&Path>) -> Option<World> {
-        let control_plane = ControlPlane::start(&self.server, trusted).await?;
+        let control_plane = ControlPlane::start(&self.server, Release::NEWEST, trusted).await?;
         Some(World { control_plane, objects, cluster: self })
     }
 }
