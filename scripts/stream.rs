@@ -79,5 +79,5 @@ fn item(index: usize) -> Item {
         warnings: Vec::new(),
         problem: None,
     };
-    Item { summary, document, fate: None }
+    Item { summary, document, fate: None, standing: None }
 }

@@ -5,8 +5,10 @@ use super::{
     answers::{DEFAULT_FILE, NoAnswers, of_a_file, recorded},
     connection::{Connection, commands_text},
     discovery::Discovery,
-    export, questions,
-    screen::{Screen, columns, say, unusable},
+    export,
+    full_screen_run::{honest, on_stage},
+    questions,
+    screen::{Screen, columns, say},
     setup::kind,
 };
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
         event::{Envelope, Event, Events, Outcome, Problem},
     },
     face::{Face, Plain, Style, plan_text, problem_text},
-    tui::{Conversation, Decision, Dialogue, Ending, Item, Opening, Performed, Stage},
+    tui::{Conversation, Decision, Dialogue, Ending, Item, Opening, Performed},
     wizard::{Need, Session, Side, Wizard},
 };
 use std::{io::IsTerminal as _, path::Path, time::Duration};
@@ -61,20 +63,13 @@ pub(super) async fn setup(global: &Global, screen: Screen, app: Option<&str>) ->
             return Exit::from(kind(&error));
         }
     };
-    if !std::io::stdin().is_terminal() {
-        return unusable("the full screen needs a terminal to read keys from; use --ui plain or --ui json");
-    }
-    let stage = match Stage::open(opening(global, app, answers.as_ref())) {
-        Ok(stage) => stage,
-        Err(error) => {
-            return unusable(&format!("the full screen needs a terminal ({error}); use --ui plain or --ui json"));
-        }
-    };
+    let opening = opening(global, app, answers.as_ref());
     let (global, app) = (global.clone(), app.map(str::to_owned));
-    let performed = stage
-        .perform(move |mut dialogue| async move { work(&global, screen, app.as_deref(), answers, &mut dialogue).await })
-        .await;
-    end(performed)
+    on_stage(
+        opening,
+        move |mut dialogue| async move { work(&global, screen, app.as_deref(), answers, &mut dialogue).await },
+    )
+    .await
 }
 
 /// The same from what is installed, on the screen that is open. Whether the person has left, or only this, the dialogue tells.
@@ -220,7 +215,7 @@ impl Run<'_> {
         loop {
             // On the heap, like everything large here: the thread that works has a small stack.
             let asked = match Box::pin(self.attempt(&session, &answers)).await {
-                Next::Left(left) => return self.honest(left),
+                Next::Left(left) => return honest(self.applied, left),
                 Next::Again => continue,
                 Next::Revise => self.asked().await,
                 Next::Edit(part) => {
@@ -231,7 +226,7 @@ impl Run<'_> {
             };
             match asked {
                 Some(revised) => (session, answers) = revised,
-                None => return self.honest(nothing_changed()),
+                None => return honest(self.applied, nothing_changed()),
             }
         }
     }
@@ -311,6 +306,9 @@ impl Run<'_> {
                 | Decision::Save(_)
                 | Decision::SetUp(_)
                 | Decision::TearDown(_)
+                | Decision::Rotate(_)
+                | Decision::Chosen(_)
+                | Decision::Decided(_)
                 | Decision::Choose(_)
                 | Decision::Practise => {}
             }
@@ -326,17 +324,6 @@ impl Run<'_> {
             let too_late = || need.failed(format!("nothing came back within {} s", patience.as_secs()));
             teller.tell(session, found.unwrap_or_else(|_| too_late()));
         });
-    }
-
-    /// Nothing more was changed, where something was before.
-    fn honest(&self, left: Left) -> Left {
-        if self.applied && left.text == NOTHING_CHANGED {
-            return Left {
-                text: "Nothing more has been changed; the same command goes on from here.".to_owned(),
-                ..left
-            };
-        }
-        left
     }
 
     /// One look, one plan, and what the person makes of it.
@@ -503,7 +490,7 @@ fn items(plan: &Plan) -> Vec<Item> {
     plan.summaries()
         .into_iter()
         .zip(documents)
-        .map(|(summary, document)| Item { summary, document, fate: None })
+        .map(|(summary, document)| Item { summary, document, fate: None, standing: None })
         .collect()
 }
 

@@ -4,10 +4,11 @@ use super::{
     Exit, Global,
     answers::of_a_file,
     connection::{Connection, commands_text},
-    full_screen::{Left, end, nothing_changed},
-    screen::{Screen, columns, say, unusable},
+    full_screen::{Left, nothing_changed},
+    full_screen_run::{honest, on_stage, opening, practice_flag, stuck, what_next},
+    screen::{Screen, columns, say},
     setup::kind,
-    teardown::show,
+    teardown::{TEARDOWN, show},
 };
 use crate::{
     answers::Answers,
@@ -15,10 +16,9 @@ use crate::{
         event::{Events, Outcome, Problem, TeardownStep},
         teardown::{self, Choices, Plan, Seen},
     },
-    face::{problem_text, teardown_text},
-    tui::{Decision, Dialogue, Ending, Fate, Item, Opening, Stage, TakingAway},
+    face::teardown_text,
+    tui::{Decision, Dialogue, Ending, Fate, Item, TakingAway},
 };
-use std::io::IsTerminal as _;
 
 /// Takes an installation away, on the full screen.
 pub(super) async fn teardown(global: &Global, screen: Screen, app: Option<&str>, choices: Choices) -> Exit {
@@ -31,38 +31,18 @@ pub(super) async fn teardown(global: &Global, screen: Screen, app: Option<&str>,
             return Exit::from(kind(&error));
         }
     };
-    if !std::io::stdin().is_terminal() {
-        return unusable("the full screen needs a terminal to read keys from; use --ui plain or --ui json");
-    }
-    let stage = match Stage::open(opening(global, app)) {
-        Ok(stage) => stage,
-        Err(error) => {
-            return unusable(&format!("the full screen needs a terminal ({error}); use --ui plain or --ui json"));
-        }
-    };
+    let opening = opening(TEARDOWN, global, app);
     let (global, app) = (global.clone(), app.map(str::to_owned));
-    let performed = stage
-        .perform(move |mut dialogue| async move {
-            work(&global, screen, app.as_deref(), (answers, choices), &mut dialogue).await
-        })
-        .await;
-    end(performed)
+    on_stage(opening, move |mut dialogue| async move {
+        work(&global, screen, app.as_deref(), (answers, choices), &mut dialogue).await
+    })
+    .await
 }
 
 /// The same from what is installed, on the screen that is open. Whether the person has left, or only this, the dialogue tells.
 pub(super) async fn from_home(global: &Global, screen: Screen, app: &str, dialogue: &mut Dialogue) -> Left {
-    dialogue.open(opening(global, Some(app)));
+    dialogue.open(opening(TEARDOWN, global, Some(app)));
     work(global, screen, Some(app), (None, Choices::default()), dialogue).await
-}
-
-fn opening(global: &Global, app: Option<&str>) -> Opening {
-    Opening {
-        doing: "teardown".to_owned(),
-        about: app.map(str::to_owned).unwrap_or_default(),
-        practice: global.practice.is_some(),
-        confirmed: global.yes,
-        folder: String::new(),
-    }
 }
 
 async fn work(
@@ -76,7 +56,7 @@ async fn work(
     let mut run = Run { global, screen, app, answers, choices, events, dialogue, connection: None, applied: false };
     let left = loop {
         if let Some(left) = Box::pin(run.attempt()).await {
-            break run.honest(left);
+            break honest(run.applied, left);
         }
     };
     if let Some(connection) = run.connection {
@@ -105,7 +85,7 @@ impl Run<'_> {
         let cancel = self.dialogue.cancel();
         let seen = match cancel.run_until_cancelled(Box::pin(self.look())).await {
             None => return Some(nothing_changed()),
-            Some(Err(problem)) => return self.stuck(problem).await,
+            Some(Err(problem)) => return stuck(TEARDOWN, self.global, self.dialogue, problem).await,
             Some(Ok(seen)) => seen,
         };
         let Some(seen) = seen else { return Some(self.nothing_here()) };
@@ -196,12 +176,11 @@ impl Run<'_> {
             commands_text(&next)
         };
         self.dialogue.end(Ending { problem: None, next, may_run_again: !went_well && !cancel.is_cancelled() });
-        self.what_next(Left { exit: Exit::from(outcome), text }).await
+        what_next(self.global, self.dialogue, Left { exit: Exit::from(outcome), text }).await
     }
 
     fn next_commands(&self, plan: &Plan, went_well: bool) -> Vec<(String, String)> {
-        let practice =
-            self.global.practice.as_ref().map_or_else(String::new, |scenario| format!(" --practice={scenario}"));
+        let practice = practice_flag(self.global);
         let status = (format!("gatewright status{practice}"), "every installation, one line each".to_owned());
         if went_well {
             return vec![status];
@@ -209,37 +188,6 @@ impl Run<'_> {
         let installation = &plan.installation;
         let again = format!("gatewright teardown {}/{}{practice}", installation.namespace, installation.application);
         vec![(again, "go on from here: it takes away what is left".to_owned()), status]
-    }
-
-    /// Shows why there is no plan. Another try may mend it.
-    async fn stuck(&mut self, problem: Problem) -> Option<Left> {
-        let text = format!("teardown cannot go on.\n{}", problem_text(&problem));
-        let left = Left { exit: Exit::from(problem.kind), text };
-        self.dialogue.end(Ending { problem: Some(problem), next: Vec::new(), may_run_again: !self.global.yes });
-        self.what_next(left).await
-    }
-
-    /// What the person wants after an end; `None` for the same once more.
-    async fn what_next(&mut self, left: Left) -> Option<Left> {
-        if self.global.yes {
-            return Some(left);
-        }
-        loop {
-            match self.dialogue.decision().await {
-                Decision::Leave | Decision::Home => return Some(left),
-                Decision::Again => return None,
-                _ => {}
-            }
-        }
-    }
-
-    /// Nothing more was changed, where something was before.
-    fn honest(&self, left: Left) -> Left {
-        if self.applied && left.exit == Exit::Interrupted && left.text == nothing_changed().text {
-            let text = "Nothing more has been changed; the same command goes on from here.".to_owned();
-            return Left { text, ..left };
-        }
-        left
     }
 }
 
@@ -259,6 +207,7 @@ fn items(plan: &Plan) -> Vec<Item> {
         summary: step,
         document: String::new(),
         fate: Some(Fate { group, place, hand_over }),
+        standing: None,
     };
     plan.summaries().into_iter().enumerate().map(item).collect()
 }

@@ -4,7 +4,7 @@ use super::{
     Exit, Global, Ui,
     connection::cluster_only,
     full_screen::{self, Left},
-    full_screen_teardown,
+    full_screen_rotate, full_screen_teardown,
     interruption::{cancelled_by_signals, unless_interrupted},
     screen::{Screen, columns, result, say, unusable},
     status,
@@ -111,6 +111,13 @@ async fn at_home_until_left(mut global: Global, screen: Screen, mut dialogue: Di
                     return Some(left);
                 }
             }
+            Decided::Rotate(app) => {
+                let global = Global { recorded_only: true, ..global.clone() };
+                let left = Box::pin(full_screen_rotate::from_home(&global, screen, &app, &mut dialogue)).await;
+                if !dialogue.has_gone_home() {
+                    return Some(left);
+                }
+            }
             Decided::Leave => return None,
         }
     }
@@ -122,6 +129,7 @@ enum Decided {
     Practise,
     SetUp(Option<String>),
     TearDown(String),
+    Rotate(String),
     Leave,
 }
 
@@ -132,6 +140,7 @@ async fn decided(dialogue: &mut Dialogue) -> Decided {
             Decision::Practise => return Decided::Practise,
             Decision::SetUp(app) => return Decided::SetUp(app),
             Decision::TearDown(app) => return Decided::TearDown(app),
+            Decision::Rotate(app) => return Decided::Rotate(app),
             Decision::Leave => return Decided::Leave,
             _ => {}
         }

@@ -7,6 +7,8 @@ mod discovery;
 mod exit;
 mod export;
 mod full_screen;
+mod full_screen_rotate;
+mod full_screen_run;
 mod full_screen_teardown;
 mod home;
 mod interruption;
@@ -72,7 +74,7 @@ fn not_built_yet(arguments: &Arguments) -> Option<String> {
         )
     {
         return Some(
-            "--ui tui: only `setup`, `teardown` and `gatewright` alone have a full screen; use --ui plain or --ui json"
+            "--ui tui: only `setup`, `rotate`, `teardown` and `gatewright` alone have a full screen; use --ui plain or --ui json"
                 .to_owned(),
         );
     }

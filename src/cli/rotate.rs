@@ -5,12 +5,13 @@ use super::{
     answers::{NoAnswers, of_a_file},
     arguments::Rotated,
     connection::{Connection, NotOpened},
+    full_screen, full_screen_rotate,
     interruption::{cancelled_by_signals, finishing_what_has_begun, unless_interrupted},
     screen::{Confirmation, Screen, asked, say},
     setup::kind,
 };
 use crate::{
-    answers::names::Lifetime,
+    answers::{Answers, names::Lifetime},
     engine::{
         event::{Counts, Event, Events, Outcome, ProblemKind},
         rotate::{self, Choices, Decision, Seen, What},
@@ -21,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 /// What it is called where it is said what cannot go on.
-const ROTATE: &str = "rotate";
+pub(super) const ROTATE: &str = "rotate";
 
 /// What was asked for on the command line.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,10 @@ pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) ->
         let text = format!("--if-expiring is for what expires; a {name} does not.\nLeave one of the two out.");
         return screen.refusal(&events, ROTATE, &text, ProblemKind::UnusableAnswers);
     }
+    let wanted = Wanted { what, if_expiring: asked.if_expiring, undo: asked.undo };
+    if full_screen::is_wanted(global) {
+        return full_screen_rotate::rotate(global, screen, asked.app, wanted).await;
+    }
     let cancel = cancelled_by_signals();
     let looking = seen(global, screen, &events, asked.app);
     let (connection, seen) = match unless_interrupted(&cancel, looking).await {
@@ -65,25 +70,83 @@ pub(super) async fn rotate(global: &Global, screen: Screen, asked: Asked<'_>) ->
         Err(exit) => return exit,
     };
     let run = Run { screen, events: &events, connection: &connection, cancel: &cancel };
-    let exit = run.carry_out(seen, what, asked).await;
+    let exit = run.carry_out(seen, wanted).await;
     connection.close().await;
     exit
 }
 
-async fn seen(global: &Global, screen: Screen, events: &Events, app: Option<&str>) -> Result<(Connection, Seen), Exit> {
+/// What is wanted of whichever installation it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) what: Option<What>,
+    pub(super) if_expiring: Option<Lifetime>,
+    pub(super) undo: bool,
+}
+
+/// What of an installation is to be rotated.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// These, one after the other.
+    These(Vec<What>),
+    /// Nothing yet, and why.
+    NotYet(String),
+    /// Whatever a person chooses, and the client secret where nobody is there to.
+    ToBeChosen,
+}
+
+impl Wanted {
+    /// What of this installation is to be rotated. A rotation that was begun is taken up, unless something else was named.
+    pub(super) fn of(self, seen: &Seen) -> Due {
+        match (self.what, seen.begun(), self.if_expiring) {
+            (None, Some(begun), _) => Due::These(vec![begun]),
+            (what, None, Some(within)) => {
+                let expire = || What::ALL.into_iter().filter(|what| seen.expires(*what).is_some()).collect();
+                let all: Vec<What> = what.map_or_else(expire, |what| vec![what]);
+                let not_yet: Vec<String> = all.iter().filter_map(|what| not_yet(seen, *what, within)).collect();
+                if not_yet.len() == all.len() {
+                    return Due::NotYet(not_yet.join("\n"));
+                }
+                Due::These(all.into_iter().filter(|what| self::not_yet(seen, *what, within).is_none()).collect())
+            }
+            (Some(what), _, _) => Due::These(vec![what]),
+            (None, None, None) if self.undo => Due::These(vec![What::ClientSecret]),
+            (None, None, None) => Due::ToBeChosen,
+        }
+    }
+}
+
+/// A connection to where the installation is, and the answers that are recorded of it.
+pub(super) async fn opened(
+    global: &Global,
+    screen: Screen,
+    events: &Events,
+    app: Option<&str>,
+) -> Result<(Connection, Answers), NotOpened> {
     // What is recorded is what is installed: a file may say something else by now, and only tells which installation is meant.
     let of_file = of_a_file(global, app).ok().flatten().map(|answers| answers.application);
     let of_file = of_file.map(|application| format!("{}/{}", application.namespace, application.name));
-    let opened = Connection::open_as_recorded(global, screen, events, of_file.as_deref().or(app)).await;
+    Connection::open_as_recorded(global, screen, events, of_file.as_deref().or(app)).await
+}
+
+/// Why there is nothing to rotate.
+pub(super) fn refusal(error: &NoAnswers) -> (String, ProblemKind) {
+    match error {
+        NoAnswers::None { recorded } => (
+            format!("There is nothing to rotate: {recorded}.\nName an installation: gatewright rotate NAMESPACE/APP."),
+            ProblemKind::UnusableAnswers,
+        ),
+        error => (error.to_string(), kind(error)),
+    }
+}
+
+async fn seen(global: &Global, screen: Screen, events: &Events, app: Option<&str>) -> Result<(Connection, Seen), Exit> {
+    let opened = opened(global, screen, events, app).await;
     let (connection, answers) = opened.map_err(|error| match error {
         NotOpened::Problem(problem) => screen.problem(events, ROTATE, problem),
-        NotOpened::NoAnswers(NoAnswers::None { recorded }) => {
-            let text = format!(
-                "There is nothing to rotate: {recorded}.\nName an installation: gatewright rotate NAMESPACE/APP."
-            );
-            screen.refusal(events, ROTATE, &text, ProblemKind::UnusableAnswers)
+        NotOpened::NoAnswers(error) => {
+            let (text, kind) = refusal(&error);
+            screen.refusal(events, ROTATE, &text, kind)
         }
-        NotOpened::NoAnswers(error) => screen.refusal(events, ROTATE, &error.to_string(), kind(&error)),
     })?;
     match rotate::look(&connection.target, &answers, events).await {
         Ok(seen) => Ok((connection, seen)),
@@ -104,24 +167,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn carry_out(&self, mut seen: Seen, what: Option<What>, asked: Asked<'_>) -> Exit {
-        let all = match (what, seen.begun(), asked.if_expiring) {
-            (None, Some(begun), _) => vec![begun],
-            (what, None, Some(within)) => {
-                let expire = || What::ALL.into_iter().filter(|what| seen.expires(*what).is_some()).collect();
-                let all: Vec<What> = what.map_or_else(expire, |what| vec![what]);
-                let not_yet: Vec<String> = all.iter().filter_map(|what| not_yet(&seen, *what, within)).collect();
-                if not_yet.len() == all.len() {
-                    return nothing_to_do(self.screen, self.events, &not_yet.join("\n"));
-                }
-                all.into_iter().filter(|what| self::not_yet(&seen, *what, within).is_none()).collect()
-            }
-            (Some(what), _, _) => vec![what],
-            (None, None, None) if self.screen.may_ask() && !asked.undo => match ask_what(&seen, self.cancel).await {
+    async fn carry_out(&self, mut seen: Seen, wanted: Wanted) -> Exit {
+        let all = match wanted.of(&seen) {
+            Due::These(all) => all,
+            Due::NotYet(text) => return nothing_to_do(self.screen, self.events, &text),
+            Due::ToBeChosen if self.screen.may_ask() => match ask_what(&seen, self.cancel).await {
                 Some(what) => vec![what],
                 None => return nothing_changed(),
             },
-            (None, None, None) => vec![What::ClientSecret],
+            Due::ToBeChosen => vec![What::ClientSecret],
         };
         let mut ended = Exit::Done;
         for (number, what) in all.into_iter().enumerate() {
@@ -133,7 +187,7 @@ impl Run<'_> {
                     Err(problem) => return self.screen.problem(self.events, ROTATE, problem),
                 };
             }
-            match self.one(&seen, Choices { what, undo: asked.undo }).await {
+            match self.one(&seen, Choices { what, undo: wanted.undo }).await {
                 Exit::Done => {}
                 Exit::HandedOver => ended = Exit::HandedOver,
                 exit => return exit,

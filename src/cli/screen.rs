@@ -54,10 +54,7 @@ impl Screen {
             say(text);
             return Exit::from(kind);
         }
-        let (cause, remedy) = text.trim_end().rsplit_once('\n').unwrap_or((text, "see to that, and run again"));
-        let problem =
-            Problem { tried: "read the answers".to_owned(), cause: cause.to_owned(), remedy: remedy.to_owned(), kind };
-        self.problem(events, doing, problem)
+        self.problem(events, doing, refused(text, kind))
     }
 
     /// Asks for a yes. End of input is never an answer: without a terminal, or without an answer, it is no.
@@ -104,6 +101,12 @@ impl Screen {
     pub(super) fn is_interactive(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
+}
+
+/// A refusal as a problem: its last line is what to do.
+pub(super) fn refused(text: &str, kind: ProblemKind) -> Problem {
+    let (cause, remedy) = text.trim_end().rsplit_once('\n').unwrap_or((text, "see to that, and run again"));
+    Problem { tried: "read the answers".to_owned(), cause: cause.to_owned(), remedy: remedy.to_owned(), kind }
 }
 
 /// What somebody types after `question`; `None` at the end of input, or when somebody stops it.

@@ -21,7 +21,7 @@ use crate::{
 use tokio_util::sync::CancellationToken;
 
 /// What it is called where it is said what cannot go on.
-const TEARDOWN: &str = "teardown";
+pub(super) const TEARDOWN: &str = "teardown";
 
 /// Takes an installation away.
 pub(super) async fn teardown(

@@ -1,7 +1,7 @@
 //! Everything that can happen, in one enum on one channel: keys, time, signals and the engine's events have one order.
 
 use super::{
-    state::{Ending, Item, Opening, TakingAway},
+    state::{Ending, Item, Opening, Rotating, TakingAway},
     theme::Side,
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     engine::{
         event::{Envelope, Problem},
         installations::Overview,
+        rotate::{self, What},
         teardown::Choices,
     },
     wizard::{News, Session, Wizard},
@@ -43,6 +44,10 @@ pub enum Happening {
     PlanReady(Vec<Item>),
     /// There is a plan of what is taken away, and the person is asked to look at it, and what to keep.
     TakingAway(Box<TakingAway>, Vec<Item>),
+    /// It is known what can be rotated, or what a rotation would go through, and the person is asked to look at it.
+    Rotating(Box<Rotating>, Vec<Item>),
+    /// The new one works, and the person is asked whether to remove the former one.
+    LastState(What),
     /// What was shown has been confirmed and is being carried out.
     Begun,
     /// The work is over, and the person is asked what next.
@@ -119,6 +124,12 @@ pub enum Wish {
     SetUp(Option<String>),
     /// Take away the installation that is named as `namespace/name`.
     TearDown(String),
+    /// Rotate a secret of the installation that is named as `namespace/name`.
+    Rotate(String),
+    /// Show what a rotation of this would go through.
+    Chosen(What),
+    /// Do this about what was in use, now that the new one works.
+    Decided(rotate::Decision),
     /// Plan what is taken away with these choices.
     Choose(Choices),
     /// Go to the practice ground.

@@ -25,6 +25,14 @@ pub enum Command {
     New,
     Practise,
     TakeAway,
+    Rotate,
+    FirstOffer,
+    SecondOffer,
+    ThirdOffer,
+    FourthOffer,
+    Another,
+    RemoveFormer,
+    PutBack,
     KeepRegistration,
     KeepNamespace,
     KeepCertificate,
@@ -180,6 +188,7 @@ static HOME: &[Row] = rows![
     [letter('r')] => Again, |_| named("look again"), InTheBar, if |state| !home(state, Home::is_looking);
     [letter('p')] => Practise, |_| named("practice ground"), InTheBar, if may_practise;
     [letter('t')] => TakeAway, |_| named("take away"), InTheBar, if |state| home(state, |home| home.installation().is_some());
+    [letter('s')] => Rotate, |_| named("rotate a secret"), InTheOverlay, if |state| home(state, |home| home.installation().is_some());
     [letter('q'), key(KeyCode::Esc)] => Leave, |_| named("leave"), InTheBar;
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_choose);
@@ -194,6 +203,7 @@ static HOME_DETAILS: &[Row] = rows![
     [key(KeyCode::PageUp)] => PageUp, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
     [key(KeyCode::PageDown), letter(' ')] => PageDown, |_| named("page"), InTheOverlay, if |state| home(state, Home::may_scroll);
     [letter('t')] => TakeAway, |_| named("take away"), InTheBar;
+    [letter('s')] => Rotate, |_| named("rotate a secret"), InTheOverlay;
     [letter('d'), key(KeyCode::Esc), letter('q')] => Details, |_| named("back to the list"), InTheBar;
 ];
 
@@ -224,18 +234,23 @@ static REVIEW: &[Row] = rows![
     [key(KeyCode::Enter)] => Apply, apply_label, InTheBar, if |state| state.review.may_be_applied();
     [key(KeyCode::Up), letter('k')] => Up, |_| named("choose"), InTheBar;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("choose"), InTheBar;
+    [letter('1')] => FirstOffer, |_| named("choose"), InTheBar, if |state| state.review.is_offer();
+    [letter('2')] => SecondOffer, |_| named("choose"), InTheBar, if |state| state.review.is_offer();
+    [letter('3')] => ThirdOffer, |_| named("choose"), InTheBar, if |state| state.review.is_offer();
+    [letter('4')] => FourthOffer, |_| named("choose"), InTheBar, if |state| state.review.is_offer();
     [letter('1')] => KeepRegistration, |_| named("keep"), InTheBar, if State::is_taking_away;
     [letter('2')] => KeepNamespace, |_| named("keep"), InTheBar, if State::is_taking_away;
     [letter('3')] => KeepCertificate, |_| named("keep"), InTheBar, if State::is_taking_away;
     [letter('4')] => DeleteAllTheSame, |_| named("delete all the same"), InTheBar, if may_delete_all_the_same;
     [letter('y')] => Yaml, |_| named("YAML"), InTheBar, if |state| state.review.has_documents() && state.review.pane() != Pane::Yaml;
-    [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.pane() != Pane::Diff;
+    [letter('d')] => Diff, |_| named("diff"), InTheBar, if |state| state.review.has_differences() && state.review.pane() != Pane::Diff;
     [letter('w')] => Why, |_| named("why"), InTheBar, if |state| state.review.pane() != Pane::Why;
     [letter('e')] => Edit, |_| named("edit an answer"), InTheBar, if State::may_edit;
     [key(KeyCode::Esc)] => Close, |_| named("end the search"), InTheBar, if |state| state.review.is_searched();
     [key(KeyCode::Esc)] => Revise, |_| named("back"), InTheBar, if |state| state.may_revise() && !state.review.is_searched();
-    [letter('q')] => Leave, leave_label, InTheBar, if |state| state.may_revise() || state.review.is_searched();
-    [key(KeyCode::Esc), letter('q')] => Leave, leave_label, InTheBar, if |state| !state.may_revise() && !state.review.is_searched();
+    [key(KeyCode::Esc)] => Another, |_| named("choose another"), InTheBar, if |state| state.may_choose_another() && !state.review.is_searched();
+    [letter('q')] => Leave, leave_label, InTheBar, if keeps_escape;
+    [key(KeyCode::Esc), letter('q')] => Leave, leave_label, InTheBar, if |state| !keeps_escape(state);
     [letter('/')] => Find, |_| named("find"), InTheBar;
     [letter('n')] => FindNext, |_| named("next"), InTheBar, if |state| state.review.has_another_match();
     [letter('s')] => Save, |_| named("save"), InTheBar, if |state| state.review.has_documents();
@@ -250,11 +265,13 @@ static REVIEW: &[Row] = rows![
 ];
 
 static APPLYING: &[Row] = rows![
+    [key(KeyCode::Enter)] => RemoveFormer, |_| named("remove the former one"), InTheBar, if |state| state.deciding.is_some();
+    [letter('u')] => PutBack, |_| named("put it back"), InTheBar, if |state| state.deciding.is_some();
     [key(KeyCode::Up), letter('k')] => Up, |_| named("scroll"), InTheBar, if State::may_scroll;
     [key(KeyCode::Down), letter('j')] => Down, |_| named("scroll"), InTheBar, if State::may_scroll;
     [letter('l')] => Log, |_| named("log"), InTheBar;
     [letter('c')] => Copy, |_| named("copy"), InTheBar, if State::may_copy;
-    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping;
+    [letter('p')] => Pause, pause_label, InTheBar, if |state| !state.stopping && !state.is_rotating();
     [control('c')] => Stop, stop_label, InTheBar;
 ];
 
@@ -300,7 +317,23 @@ fn may_delete_all_the_same(state: &State) -> bool {
     state.review.taking_away.as_ref().is_some_and(|about| about.others_have_credentials)
 }
 
+/// In the review, Esc leads somewhere else than out.
+fn keeps_escape(state: &State) -> bool {
+    state.may_revise() || state.may_choose_another() || state.review.is_searched()
+}
+
 fn apply_label(state: &State) -> String {
+    if let Some(what) = state.offered() {
+        return format!("rotate the {}", what.name());
+    }
+    if let Some(rotation) = state.rotation() {
+        let label = match (rotation.undo, rotation.goes_on) {
+            (true, _) => "take it back",
+            (false, true) => "go on with it",
+            (false, false) => "rotate it",
+        };
+        return named(label);
+    }
     if state.is_taking_away() {
         return named("take it away");
     }
@@ -316,6 +349,9 @@ fn leave_label(state: &State) -> String {
 }
 
 fn stop_label(state: &State) -> String {
+    if state.deciding.is_some() {
+        return named("leave both for now");
+    }
     named(if state.stopping { "stop at once" } else { "stop (a re-run goes on)" })
 }
 

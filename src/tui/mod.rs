@@ -19,4 +19,4 @@ pub mod theme;
 
 pub use happening::Conversation;
 pub use stage::{Decision, Dialogue, Performed, Stage};
-pub use state::{Ending, Fate, Item, Opening, TakingAway};
+pub use state::{Ending, Fate, Item, Opening, Rotating, Rotation, Standing, TakingAway};

@@ -8,7 +8,7 @@ use super::{
     guard::Guard,
     happening::{Conversation, Happening, Wish},
     sources::Sources,
-    state::{Ending, Item, Opening, State, TakingAway},
+    state::{Ending, Item, Opening, Rotating, State, TakingAway},
     theme::{Abilities, Theme},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         Control,
         event::{Envelope, Listener, Problem},
         installations::Overview,
+        rotate::{self, What},
         teardown::Choices,
     },
     wizard::{Need, News, Session},
@@ -99,6 +100,12 @@ pub enum Decision {
     SetUp(Option<String>),
     /// Take away the installation that is named as `namespace/name`.
     TearDown(String),
+    /// Rotate a secret of the installation that is named as `namespace/name`.
+    Rotate(String),
+    /// Show what a rotation of this would go through.
+    Chosen(What),
+    /// Do this about what was in use, now that the new one works.
+    Decided(rotate::Decision),
     /// Plan what is taken away with these choices, and show it.
     Choose(Choices),
     /// Go to the practice ground.
@@ -182,6 +189,24 @@ impl Dialogue {
     /// Shows what would be taken away, and what can be kept of it.
     pub fn show_what_goes(&self, about: TakingAway, items: Vec<Item>) {
         self.say(Happening::TakingAway(Box::new(about), items));
+    }
+
+    /// Shows what can be rotated, or what a rotation would go through.
+    pub fn show_rotation(&self, about: Rotating, items: Vec<Item>) {
+        self.say(Happening::Rotating(Box::new(about), items));
+    }
+
+    /// Asks whether what was in use goes, now that the new one works; leaves both where the person stops it or is gone.
+    pub async fn about_the_last_state(&mut self, what: What) -> rotate::Decision {
+        self.say(Happening::LastState(what));
+        let cancel = self.cancel();
+        loop {
+            match cancel.run_until_cancelled(self.decision()).await {
+                Some(Decision::Decided(decision)) => return decision,
+                None | Some(Decision::Leave | Decision::Home) => return rotate::Decision::Leave,
+                Some(_) => {}
+            }
+        }
     }
 
     /// Shows that the plan is being carried out.
@@ -384,6 +409,9 @@ impl Stage {
             Some(Wish::Again) => Decision::Again,
             Some(Wish::SetUp(app)) => Decision::SetUp(app),
             Some(Wish::TearDown(app)) => Decision::TearDown(app),
+            Some(Wish::Rotate(app)) => Decision::Rotate(app),
+            Some(Wish::Chosen(what)) => Decision::Chosen(what),
+            Some(Wish::Decided(decision)) => Decision::Decided(decision),
             Some(Wish::Choose(choices)) => Decision::Choose(choices),
             Some(Wish::Practise) => Decision::Practise,
             Some(Wish::Home) => {

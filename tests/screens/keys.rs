@@ -3,6 +3,7 @@
 use crate::{
     home,
     pictures::{COLOURS, cells, rows},
+    rotating,
     sample::{SCREENS, applying, press, review},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -145,13 +146,39 @@ fn given_it_is_applied_when_ctrl_c_is_pressed_then_it_stops_in_order_and_the_sec
 }
 
 #[test]
+fn given_what_can_be_rotated_then_a_number_chooses_it_and_enter_takes_what_is_possible_alone() {
+    use gatewright::engine::rotate::{Decision, What};
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+    let offered = rotating::offered((80, 24));
+    assert_eq!(after(&offered, enter).1, Some(Wish::Chosen(What::ClientSecret)));
+    assert_eq!(after(&press(offered.clone(), "2"), enter).1, Some(Wish::Chosen(What::CookieSecret)));
+    assert_eq!(after(&press(offered, "4"), enter).1, None);
+    let u = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::NONE);
+    let (decided, wish) = after(&rotating::deciding((80, 24)), u);
+    assert_eq!(wish, Some(Wish::Decided(Decision::Undo)));
+    assert_eq!(after(&decided, enter).1, None, "it is asked once");
+}
+
+#[test]
+fn given_the_question_has_just_come_then_a_key_that_was_meant_for_something_else_does_not_answer_it() {
+    let mut state = press(rotating::begun((80, 24)), "\n");
+    let now = state.now;
+    for happening in [Happening::Begun, Happening::LastState(gatewright::engine::rotate::What::ClientSecret)] {
+        state.take_in(happening, now);
+    }
+    let (state, wish) = after(&state, KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    assert_eq!(wish, None);
+    assert!(state.notice.is_some(), "it says why");
+}
+
+#[test]
 fn given_nothing_runs_then_time_is_not_told_of() {
     for (name, screen) in SCREENS {
         let state = screen((80, 24));
         let waits =
             matches!(*name, "ask-choice-looking" | "ask-planning" | "home-setup-left") || home::RUNNING.contains(name);
         let idle = ["home", "review", "end", "ask"].iter().any(|screen| name.starts_with(screen)) && !waits;
-        let idle = idle || matches!(*name, "looking-problem" | "apply-paused-at-first");
+        let idle = idle || matches!(*name, "looking-problem" | "apply-paused-at-first" | "apply-rotation-deciding");
         assert_eq!(state.is_running(), !idle, "{name}");
     }
 }

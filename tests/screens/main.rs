@@ -7,6 +7,7 @@ mod beside_keys;
 mod home;
 mod keys;
 mod pictures;
+mod rotating;
 mod sample;
 mod sizes;
 mod strange;

@@ -1,6 +1,6 @@
 //! The screens, each reached by what happens and by nothing else.
 
-use crate::{asking, home, taking_away};
+use crate::{asking, home, rotating, taking_away};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gatewright::{
     blueprint::{PartId, Wave},
@@ -82,6 +82,16 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("review-teardown-not-confirmed", taking_away::not_confirmed),
     ("review-teardown-blocked", taking_away::blocked),
     ("review-teardown-nothing-left", taking_away::nothing_left),
+    ("review-rotation-offered", rotating::offered),
+    ("review-rotation-not-here", |size| press(rotating::offered(size), "4")),
+    ("review-rotation", rotating::reviewed),
+    ("review-rotation-signs-out", rotating::signs_out),
+    ("review-rotation-begun", rotating::begun),
+    ("apply-rotation", rotating::rotating),
+    ("apply-rotation-deciding", rotating::deciding),
+    ("apply-rotation-put-back", rotating::put_back),
+    ("end-rotation", rotating::done),
+    ("end-rotation-put-back", rotating::was_put_back),
     ("apply-teardown", taking_away::taking_away),
     ("end-teardown", taking_away::done),
     ("end-teardown-left", taking_away::left),
@@ -217,6 +227,7 @@ fn item(part: &str, kind: &str, name: &str, wave: Wave, action: Action, why: &st
         },
         document: format!("# {why}\n{body}"),
         fate: None,
+        standing: None,
     }
 }
 

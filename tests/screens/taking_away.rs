@@ -27,6 +27,7 @@ fn item(kind: &str, name: &str, wave: Wave, (group, action): (TeardownGroup, Act
         },
         document: String::new(),
         fate: Some(Fate { group, place: 0, hand_over: None }),
+        standing: None,
     }
 }
 

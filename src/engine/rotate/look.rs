@@ -8,13 +8,15 @@ use crate::{
     },
     cluster::ObjectRef,
     engine::{
-        self, Target,
+        self, GoodUntil, Target, budget,
         event::{Events, Problem, ProblemKind},
         problem, rights,
         secrets::Vault,
     },
 };
+use futures::future::join_all;
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// What every rotation but a certificate's writes.
 const TO_WRITE: [(&str, &str, &str); 3] =
@@ -142,6 +144,18 @@ fn is_not_set_up(what: &str) -> Problem {
 impl Seen {
     pub(super) fn vault(&self) -> &Vault {
         &self.found.vault
+    }
+
+    /// When client secret and certificate come to their end by now, as far as that can be seen.
+    pub async fn good_until(&self, target: &Target) -> GoodUntil {
+        let secret = ObjectRef::of(&self.secret.manifest.object).ok();
+        let certificate = self.certificate.as_ref().map(|certificate| certificate.reference.clone());
+        let looks = [secret, certificate].into_iter().flatten().map(async |reference| {
+            // Who may not see it has one thing less to say, and nothing else.
+            tokio::time::timeout(budget::TRY, target.cluster.get(&reference)).await.ok()?.ok()?
+        });
+        let live: Vec<Value> = join_all(looks).await.into_iter().flatten().collect();
+        GoodUntil::of(live.iter())
     }
 
     /// The answers that are recorded of it.

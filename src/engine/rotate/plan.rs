@@ -146,9 +146,9 @@ fn nothing_is_begun() -> Problem {
 }
 
 impl Plan {
-    /// The states that are still to come.
-    pub(super) fn states(&self) -> Vec<State> {
-        let all: &[State] = match (self.undo, self.what) {
+    /// Every state, those among them that an earlier run has gone through.
+    fn every_state(&self) -> &'static [State] {
+        match (self.undo, self.what) {
             (true, What::ClientSecret) => &[State::PutBack, State::Roll, State::Remove],
             (true, What::RedisPassword) => &[State::Admit, State::PutBack, State::Roll, State::Remove],
             (true, What::CookieSecret | What::CertificateKey) => &[State::PutBack, State::Roll],
@@ -158,15 +158,31 @@ impl Plan {
             (false, What::RedisPassword) => {
                 &[State::Store, State::Admit, State::Use, State::Roll, State::Try, State::Remove]
             }
-        };
-        // Of a password of the session store that was proposed, whoever is in use is the former one still.
-        let is_proposed = self.seen.vault().has_next(&self.kept.name, self.what.key());
-        let is_done = |state: &State| match state {
+        }
+    }
+
+    fn is_done(&self, state: State) -> bool {
+        match state {
             State::Add | State::Store => self.goes_on,
-            State::Use => self.goes_on && !is_proposed,
+            // Of a password of the session store that was proposed, whoever is in use is the former one still.
+            State::Use => self.goes_on && !self.seen.vault().has_next(&self.kept.name, self.what.key()),
             _ => false,
-        };
-        all.iter().copied().filter(|state| !is_done(state)).collect()
+        }
+    }
+
+    /// Every state in order, with whether an earlier run has gone through it.
+    pub fn every_step(&self) -> Vec<(RotationStep, bool)> {
+        self.every_state().iter().map(|state| (self.step(*state), self.is_done(*state))).collect()
+    }
+
+    /// The states that are still to come.
+    pub(super) fn states(&self) -> Vec<State> {
+        self.every_state().iter().copied().filter(|state| !self.is_done(*state)).collect()
+    }
+
+    /// Whether it was begun by a run that did not end it.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// What is told of it before it is confirmed.

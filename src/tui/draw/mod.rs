@@ -6,12 +6,14 @@ mod looking;
 mod overlays;
 mod progress;
 mod review;
+mod rotating;
 mod taking_away;
 mod text;
 mod try_it;
 mod yaml;
 
 pub(super) use asking::choice_at;
+pub(super) use text::wrap;
 
 use super::{
     keymap,
@@ -146,6 +148,9 @@ fn truth(state: &State, theme: &Theme) -> (String, Style) {
     let made = changes_text(&finish.counts);
     if state.is_taking_away() {
         return taking_away::ended(finish, &made, theme);
+    }
+    if state.is_rotating() {
+        return rotating::ended(finish, &made, state.is_taken_back(), theme);
     }
     match finish.outcome {
         Outcome::Done => (format!("Done in {}: {made}.", took(finish.took)), theme.good),

@@ -4,7 +4,7 @@ use super::{
     boxed, clock, heading,
     looking::problem_lines,
     review::scrollbar,
-    spinner,
+    rotating, spinner,
     text::{self, column, fit, width, wrap},
     took, try_it,
 };
@@ -33,13 +33,15 @@ pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) 
 }
 
 fn table(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let doing = match (state.is_taking_away(), state.phase == Phase::Over) {
-        (false, false) => "Apply",
-        (false, true) => "Applied",
-        (true, false) => "Take away",
-        (true, true) => "Taken away",
+    let about = &state.opening.about;
+    let title = match (state.is_taking_away(), state.rotation(), state.phase == Phase::Over) {
+        (_, Some(rotation), false) => format!("Rotate the {} of {about}", rotation.what.name()),
+        (_, Some(rotation), true) => format!("The {} of {about}", rotation.what.name()),
+        (false, None, false) => format!("Apply {about}"),
+        (false, None, true) => format!("Applied {about}"),
+        (true, None, false) => format!("Take away {about}"),
+        (true, None, true) => format!("Taken away {about}"),
     };
-    let title = format!("{doing} {}", state.opening.about);
     let block = boxed(theme, heading(&title, theme, area));
     let inner = block.inner(area);
     frame.render_widget(block, area);
@@ -127,11 +129,19 @@ pub(super) fn hand_over_lines(hand_over: &HandOver, theme: &Theme, room: usize) 
 
 /// What runs, and why it waits, in full: the rows have room for a few words of it.
 fn now(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let title = if state.stopping { "Stopping: what is being written is finished first" } else { "Now" };
-    let block = boxed(theme, heading(title, theme, area));
+    let title = match &state.progress.undoing {
+        _ if state.stopping => "Stopping: what is being written is finished first".to_owned(),
+        Some(reason) => format!("{reason} What was in use before is put back"),
+        None => "Now".to_owned(),
+    };
+    let block = boxed(theme, heading(&title, theme, area));
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let room = usize::from(inner.width).saturating_sub(2);
+    if let Some(what) = state.deciding {
+        frame.render_widget(Paragraph::new(rotating::last_state(what, theme, room)), inner);
+        return;
+    }
     let mut said = Vec::new();
     // What has waited longest is what one wonders about.
     let mut waiting: Vec<(&Row, Duration, &str, Option<Duration>)> = state

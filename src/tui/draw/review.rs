@@ -3,7 +3,7 @@
 use super::{
     boxed, heading,
     looking::problem_lines,
-    on_border, taking_away,
+    on_border, rotating, taking_away,
     text::{column, fit, width, wrap},
     yaml,
 };
@@ -25,14 +25,17 @@ use ratatui::{
 };
 
 pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
-    let choices = state.review.lines_of_choices();
+    let choices = state.review.lines_of_choices(state.size.0);
     let [left, right] = layout::review(area, choices);
     tree(&state.review, theme, frame, left);
     text(&state.review, theme, frame, right);
+    let height = choices.min(area.height);
+    let below = Rect { y: area.y + area.height - height, height, ..area };
     if let Some(about) = &state.review.taking_away {
-        let height = choices.min(area.height);
-        let below = Rect { y: area.y + area.height - height, height, ..area };
         taking_away::choices(about, theme, frame, below);
+    }
+    if let Some(rotation) = state.rotation() {
+        rotating::notice(rotation, theme, frame, below);
     }
 }
 
@@ -44,6 +47,9 @@ fn tree(review: &Review, theme: &Theme, frame: &mut Frame, area: Rect) {
     let mut title = format!("{counted}{}", counts_text(&review.counts, theme));
     if width(&title) + 6 > usize::from(area.width) {
         title = counted + &counts_in_signs(&review.counts, theme);
+    }
+    if review.rotating.is_some() {
+        title = rotating::title(review);
     }
     let block = boxed(theme, heading(&title, theme, area));
     let inner = block.inner(area);
@@ -81,7 +87,12 @@ fn tree_line(item: &Item, is_chosen: bool, theme: &Theme, room: usize) -> Line<'
     let name = if width(&title.name) <= name_room || title.name.contains(' ') { title.name.as_str() } else { bare };
     let marker = if is_chosen { theme.glyphs.chosen } else { " " };
     let is_gone = item.fate.as_ref().is_some_and(|fate| fate.group == TeardownGroup::Gone);
-    let (sign, style) = if is_gone { (theme.glyphs.dot, theme.faint) } else { sign(item.summary.action, theme) };
+    let of_standing = item.standing.and_then(|standing| rotating::sign(standing, theme));
+    let (sign, style) = match of_standing {
+        Some(sign) => sign,
+        None if is_gone => (theme.glyphs.dot, theme.faint),
+        None => sign(item.summary.action, theme),
+    };
     let kind = column(&title.kind, kind_room, theme);
     let name = column(name, name_room, theme);
     if is_chosen {
@@ -200,6 +211,9 @@ fn no_diff(action: Action) -> &'static str {
 }
 
 fn tabs(review: &Review, theme: &Theme) -> Line<'static> {
+    if review.rotating.is_some() {
+        return Line::default();
+    }
     let pane = review.pane();
     let mut spans = Vec::new();
     let all = [(Pane::Yaml, "y YAML"), (Pane::Diff, "d diff"), (Pane::Why, "w why")];
@@ -217,6 +231,10 @@ fn why(item: &Item, theme: &Theme, room: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(fit("In the way", room, theme), theme.bad));
         lines.extend(problem_lines(problem, theme, room, ""));
         lines.push(Line::default());
+    }
+    if let Some(standing) = item.standing {
+        lines.extend(rotating::why(item, standing, theme, room));
+        return lines;
     }
     lines.extend(wrap(&summary.why, room).into_iter().map(Line::raw));
     lines.push(Line::default());

@@ -41,7 +41,7 @@ fn start(text: &str, room: usize) -> &str {
 }
 
 /// `text` in lines of at most `room` columns, broken between words where there are any.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(in crate::tui) fn wrap(text: &str, room: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = Vec::new();
     for paragraph in text.lines() {

@@ -32,7 +32,7 @@ impl State {
     /// Whether something stands in the way that another answer could mend.
     pub fn may_edit(&self) -> bool {
         match self.phase {
-            _ if self.is_taking_away() => false,
+            _ if self.is_taking_away() || self.is_rotating() => false,
             Phase::Review => !self.review.may_be_applied(),
             Phase::Over => self.may_run_again(),
             _ => false,

@@ -23,6 +23,8 @@ pub(super) struct AtHand {
     asked: Option<(Option<&'static str>, Focus, Option<String>)>,
     /// The installation that is chosen.
     chosen: Option<String>,
+    /// Whether it is asked what to rotate, and whether it is asked about its last state.
+    rotating: (bool, bool),
 }
 
 impl Happening {
@@ -46,6 +48,7 @@ impl State {
             phase: self.phase,
             asked: self.asked().map(of_question),
             chosen: home.and_then(Home::installation).map(Installation::full_name),
+            rotating: (self.review.is_offer(), self.deciding.is_some()),
         }
     }
 
@@ -55,7 +58,8 @@ impl State {
         let taken = take_in(self, happening);
         if before != self.at_hand() {
             // Elsewhere no key answers anything.
-            let is_answerable = matches!(self.phase, Phase::Home | Phase::Asking | Phase::Review);
+            let is_answerable =
+                matches!(self.phase, Phase::Home | Phase::Asking | Phase::Review) || self.deciding.is_some();
             self.changed_by_itself = Some(self.now).filter(|_| !is_a_deed && is_answerable);
         }
         taken
@@ -70,7 +74,15 @@ impl State {
     pub fn withheld(&self, command: Command) -> Option<&'static str> {
         let answers = matches!(
             command,
-            Command::Accept | Command::Apply | Command::Change | Command::New | Command::Practise | Command::TakeAway
+            Command::Accept
+                | Command::Apply
+                | Command::Change
+                | Command::New
+                | Command::Practise
+                | Command::TakeAway
+                | Command::Rotate
+                | Command::RemoveFormer
+                | Command::PutBack
         );
         // What moves the cursor says which answer the next key gives.
         let chooses = matches!(self.phase, Phase::Asking | Phase::Home) && command.moved(0, 1, 1).is_some();

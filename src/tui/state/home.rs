@@ -60,6 +60,8 @@ impl Happening {
                 | Self::Learned(..)
                 | Self::PlanReady(_)
                 | Self::TakingAway(..)
+                | Self::Rotating(..)
+                | Self::LastState(_)
                 | Self::Begun
                 | Self::Over(_)
         )
@@ -113,6 +115,7 @@ impl State {
         self.notice = None;
         self.changed_before = 0;
         self.stopping = false;
+        self.deciding = None;
         self.copied = None;
     }
 }

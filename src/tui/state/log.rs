@@ -22,7 +22,10 @@ impl Log {
     /// Adds what was told.
     pub fn add(&mut self, envelope: &Envelope) {
         // The plan has a screen of its own.
-        if matches!(envelope.event, Event::Planned { .. } | Event::TeardownPlanned { .. }) {
+        if matches!(
+            envelope.event,
+            Event::Planned { .. } | Event::TeardownPlanned { .. } | Event::RotationPlanned { .. }
+        ) {
             return;
         }
         let mut text = Vec::new();

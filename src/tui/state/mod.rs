@@ -10,6 +10,7 @@ mod looking;
 mod mouse;
 mod progress;
 mod review;
+mod rotating;
 mod taking_away;
 mod trial;
 
@@ -20,6 +21,7 @@ pub use log::Log;
 pub use looking::{Fact, Looking};
 pub use progress::{Finish, Progress, Row, Status};
 pub use review::{Item, Pane, Review, TreeRow};
+pub use rotating::{Rotating, Rotation, Standing};
 pub use taking_away::{Fate, TakingAway};
 pub use trial::Trial;
 
@@ -31,6 +33,7 @@ use super::{
 use crate::engine::{
     event::{Envelope, Event, Problem, Title},
     installations::Overview,
+    rotate::{self, What},
     teardown::Keepable,
 };
 use crossterm::event::{Event as TerminalEvent, KeyEvent};
@@ -156,6 +159,8 @@ pub struct State {
     pub changed_before: usize,
     /// Whether the person wants it to stop.
     pub stopping: bool,
+    /// What is rotated, where it is asked whether to remove the former one.
+    pub deciding: Option<What>,
     /// Whether the work goes on.
     pub pace: Pace,
     /// Which of the things that can be copied was copied last.
@@ -189,6 +194,7 @@ impl State {
             notice: None,
             changed_before: 0,
             stopping: false,
+            deciding: None,
             pace: Pace::GoingOn,
             copied: None,
             mouse: false,
@@ -207,7 +213,8 @@ impl State {
     pub fn take_in(&mut self, happening: Happening, now: Duration) -> Option<Wish> {
         self.now = now;
         let wish = self.noting_changes(happening, Self::took_in);
-        self.review.keep_in_sight(layout::review_rows_in_sight(self.size, self.review.lines_of_choices()));
+        let choices = self.review.lines_of_choices(self.size.0);
+        self.review.keep_in_sight(layout::review_rows_in_sight(self.size, choices));
         wish
     }
 
@@ -238,9 +245,18 @@ impl State {
                 self.take_away(*about, items);
                 self.phase = Phase::Review;
             }
+            Happening::Rotating(about, items) => {
+                self.looking.finish(self.now);
+                self.copied = None;
+                self.rotate(*about, items);
+                self.phase = Phase::Review;
+            }
+            Happening::LastState(what) => self.deciding = Some(what).filter(|_| !self.stopping),
             Happening::Begun => {
                 self.progress = if self.is_taking_away() {
                     Progress::of_teardown(&self.review.items)
+                } else if self.is_rotating() {
+                    Progress::of_rotation(&self.review.items)
                 } else {
                     Progress::new(self.review.summaries())
                 };
@@ -277,6 +293,8 @@ impl State {
             Phase::Looking => true,
             Phase::Asking => self.asking.as_ref().is_some_and(Asking::is_looking),
             Phase::Home => self.home.as_ref().is_some_and(Home::is_looking),
+            // Until it is answered, nothing goes on.
+            Phase::Applying if self.deciding.is_some() => false,
             // While it pauses, what has been written may still be waited for.
             Phase::Applying => !matches!(self.pace, Pace::Paused(_)) || self.progress.running().next().is_some(),
             Phase::Review | Phase::Over => false,
@@ -348,6 +366,7 @@ impl State {
         self.ending = Some(ending);
         self.phase = Phase::Over;
         self.stopping = false;
+        self.deciding = None;
         self.pace = Pace::GoingOn;
         self.copied = None;
         self.prompt = None;
@@ -384,6 +403,7 @@ impl State {
             return Wish::EndNow;
         }
         self.stopping = true;
+        self.deciding = None;
         Wish::Stop
     }
 
@@ -469,6 +489,14 @@ impl State {
             Command::KeepNamespace => return self.toggle(Keepable::Namespace),
             Command::KeepCertificate => return self.toggle(Keepable::Certificate),
             Command::DeleteAllTheSame => return self.toggle_credentials_of_others(),
+            Command::FirstOffer => self.review.choose(0),
+            Command::SecondOffer => self.review.choose(1),
+            Command::ThirdOffer => self.review.choose(2),
+            Command::FourthOffer => self.review.choose(3),
+            Command::Another => return Some(Wish::Revise),
+            Command::RemoveFormer => return self.decide(rotate::Decision::GoOn),
+            Command::PutBack => return self.decide(rotate::Decision::Undo),
+            Command::Rotate => return self.chosen_at_home().map(Wish::Rotate),
             Command::TakeAway => return self.chosen_at_home().map(Wish::TearDown),
             Command::Change => return self.chosen_at_home().map(|name| Wish::SetUp(Some(name))),
             Command::New => return Some(Wish::SetUp(None)),

@@ -119,6 +119,7 @@ impl State {
     }
 
     fn review_areas(&self) -> [Rect; 2] {
-        layout::review(layout::areas(Rect::new(0, 0, self.size.0, self.size.1)).body, self.review.lines_of_choices())
+        let choices = self.review.lines_of_choices(self.size.0);
+        layout::review(layout::areas(Rect::new(0, 0, self.size.0, self.size.1)).body, choices)
     }
 }

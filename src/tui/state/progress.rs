@@ -1,6 +1,6 @@
 //! The work, row by row. Rows never move: every part has its place from the beginning.
 
-use super::{Item, taking_away::is_behind_the_routes};
+use super::{Item, rotating::Standing, taking_away::is_behind_the_routes};
 use crate::{
     blueprint::{PartId, Wave},
     engine::event::{Action, Counts, Event, HandOver, Outcome, Problem, StepSummary, Title},
@@ -84,6 +84,8 @@ pub struct Progress {
     pub trial: Trial,
     /// When what it runs on comes to its end, in a line.
     pub good_until: Option<String>,
+    /// Why what was done is taken back, where it is.
+    pub undoing: Option<String>,
     /// The first row that is shown, where the person has chosen it.
     pub first_shown: Option<usize>,
 }
@@ -123,6 +125,21 @@ impl Progress {
             rows.insert(routes, waiting(NO_ROUTES_PROOF, title("No route", "seen in the gateway's pods")));
         }
         Self { rows, ..Self::default() }
+    }
+
+    /// The states of a rotation, those among them that an earlier run has gone through.
+    pub(super) fn of_rotation(items: &[Item]) -> Self {
+        let row = |item: &Item| {
+            let row = waiting(&item.summary.part.0, item.summary.title.clone());
+            match item.standing {
+                Some(Standing::Done) => {
+                    let proof = Some("done by an earlier run".to_owned());
+                    Row { status: Status::Ready { action: Some(Action::Keep), proof, took: Duration::ZERO }, ..row }
+                }
+                _ => row,
+            }
+        };
+        Self { rows: items.iter().map(row).collect(), ..Self::default() }
     }
 
     /// Whether there are any.
@@ -182,6 +199,11 @@ impl Progress {
             Event::Failed { part, title, problem } => self.set(part, title, Status::Failed(problem.clone())),
             Event::HandOver { part, title, hand_over } => {
                 self.set(part, title, Status::HandedOver(hand_over.clone()));
+            }
+            Event::Undoing { reason } => {
+                self.undoing = Some(reason.clone());
+                // What would have come next does not; what comes in its place has its rows below.
+                self.rows.retain(|row| !matches!(row.status, Status::Waiting));
             }
             Event::GoodUntil { good_until } => self.good_until = good_until.line(),
             Event::Finished { outcome, counts, address, elapsed_ms } => {

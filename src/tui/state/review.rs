@@ -5,7 +5,10 @@ use crate::{
     tui::keymap::Command,
 };
 
-use super::taking_away::{self, Fate, TakingAway};
+use super::{
+    rotating::{self, Rotating, Standing},
+    taking_away::{self, Fate, TakingAway},
+};
 
 /// An object of the plan, and what it would look like.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Item {
     pub document: String,
     /// What becomes of it, where an installation is taken away.
     pub fate: Option<Fate>,
+    /// Where it stands, where a secret is rotated.
+    pub standing: Option<Standing>,
 }
 
 /// What of an object is shown.
@@ -55,6 +60,8 @@ pub struct Review {
     pub query: String,
     /// What the person decided, where an installation is taken away.
     pub taking_away: Option<TakingAway>,
+    /// What is rotated, where something is.
+    pub rotating: Option<Rotating>,
     first_row: usize,
     pane: Option<Pane>,
     chosen_before: usize,
@@ -75,9 +82,13 @@ impl Review {
         Self { taking_away: Some(about), counts, ..Self::new(items) }
     }
 
-    /// How many lines below are for what can be chosen.
-    pub fn lines_of_choices(&self) -> u16 {
-        self.taking_away.as_ref().map_or(0, TakingAway::lines)
+    /// How many lines below, of so many columns, are for what can be chosen and for what people notice.
+    pub fn lines_of_choices(&self, columns: u16) -> u16 {
+        match (&self.taking_away, &self.rotating) {
+            (Some(about), _) => about.lines(),
+            (None, Some(about)) => about.lines(columns),
+            (None, None) => 0,
+        }
     }
 
     pub(super) fn summaries(&self) -> impl Iterator<Item = &StepSummary> {
@@ -86,7 +97,12 @@ impl Review {
 
     /// Whether the objects can be looked at as documents, and saved.
     pub fn has_documents(&self) -> bool {
-        self.taking_away.is_none()
+        self.taking_away.is_none() && self.rotating.is_none()
+    }
+
+    /// Whether it can be looked at what would change of an object.
+    pub fn has_differences(&self) -> bool {
+        self.rotating.is_none()
     }
 
     /// Whether there is something to do, and nothing stands in the way.
@@ -96,6 +112,9 @@ impl Review {
 
     /// Whether something stands in the way.
     pub fn is_blocked(&self) -> bool {
+        if self.is_offer() {
+            return self.item().is_none_or(|item| item.summary.problem.is_some());
+        }
         self.items.iter().any(|item| item.summary.problem.is_some())
     }
 
@@ -114,6 +133,7 @@ impl Review {
         let usual = if is_warned_of { Some(Pane::Why) } else { None };
         let is_changed = self.item().is_some_and(|item| !item.summary.diff.is_empty());
         self.pane.or(usual).unwrap_or_else(|| match self.item().map(|item| item.summary.action) {
+            _ if self.rotating.is_some() => Pane::Why,
             _ if self.taking_away.is_some() => {
                 if is_changed {
                     Pane::Diff
@@ -301,6 +321,9 @@ fn group(item: &Item) -> (u8, &'static str) {
     let summary = &item.summary;
     if let Some(fate) = &item.fate {
         return taking_away::group(fate);
+    }
+    if let Some(standing) = item.standing {
+        return rotating::group(standing);
     }
     match summary.action {
         Action::Delete => (3, "No longer wanted"),

@@ -100,6 +100,9 @@ impl State {
 
     /// What is taken away is confirmed by typing its name.
     pub(super) fn wish_to_apply(&mut self) -> Option<Wish> {
+        if let Some(what) = self.offered() {
+            return Some(Wish::Chosen(what));
+        }
         if self.is_taking_away() {
             self.prompt = Some(Prompt::Confirm(Input::default()));
             return None;
