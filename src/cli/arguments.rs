@@ -29,11 +29,14 @@ Try it with no Azure and no cluster:
 Exit codes: 0 done or nothing to do; 1 something failed; 2 changes are pending (plan); 3 done but for what somebody else must do;
 64 wrong usage or unusable answers; 77 a right is missing; 130 interrupted.";
 
+/// The practice ground where everything is well: the one that is meant where none is named.
+pub(super) const PRACTICE: &str = "healthy";
+
 /// What holds for every command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// Work on the practice ground, an embedded tenant and cluster; SCENARIO tells a fault story
-    #[arg(long, global = true, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
+    #[arg(long, global = true, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = PRACTICE)]
     pub practice: Option<String>,
     /// The answers file [default: ./gatewright.yaml, else what the installation has recorded]
     #[arg(long, global = true, value_name = "FILE")]

@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Global,
+    arguments::PRACTICE,
     full_screen::{Left, end, nothing_changed},
     screen::unusable,
 };
@@ -39,7 +40,11 @@ pub(super) fn opening(doing: &str, global: &Global, app: Option<&str>) -> Openin
 
 /// The flag that a command needs to be about the same world.
 pub(super) fn practice_flag(global: &Global) -> String {
-    global.practice.as_ref().map_or_else(String::new, |scenario| format!(" --practice={scenario}"))
+    match global.practice.as_deref() {
+        None => String::new(),
+        Some(PRACTICE) => " --practice".to_owned(),
+        Some(scenario) => format!(" --practice={scenario}"),
+    }
 }
 
 /// Shows why there is no plan. Another try may mend it: then `None`.

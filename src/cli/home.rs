@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Global, Ui,
+    arguments::PRACTICE,
     connection::cluster_only,
     full_screen::{self, Left},
     full_screen_rotate, full_screen_teardown,
@@ -20,9 +21,6 @@ use crate::{
 use clap::CommandFactory as _;
 use jiff::Timestamp;
 use std::io::IsTerminal as _;
-
-/// The practice ground where everything is well.
-const PRACTICE: &str = "healthy";
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

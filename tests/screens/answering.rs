@@ -16,7 +16,6 @@ use gatewright::{
     },
     wizard::{Fact, Need, News, Place, Session},
 };
-use std::time::{Duration, Instant};
 
 fn typed(state: &State) -> String {
     state.asking.as_ref().unwrap().field.text().map(|text| text.value().to_owned()).unwrap_or_default()
@@ -128,18 +127,15 @@ fn given_all_answers_when_enter_is_pressed_then_a_plan_is_wanted_and_from_it_esc
 }
 
 #[test]
-fn given_a_list_of_five_hundred_when_it_is_walked_through_then_it_stays_whole_and_quick() {
+fn given_a_list_of_five_hundred_when_it_is_walked_through_then_it_stays_whole() {
     let namespaces =
         (0..500).map(|number| NamespaceSummary { name: format!("team-{number:03}"), injection: Injection::On });
     let mut state = learn(looking((80, 24)), News::Namespaces(Fact::Known(namespaces.collect())));
-    let began = Instant::now();
     for _ in 0..200 {
         state = key(state, KeyCode::Down);
     }
     let picture = rows(&cells(&state, COLOURS, (80, 24))).join("\n");
     assert!(picture.contains("▸ team-") && picture.contains("more above"), "{picture}");
-    // Without optimization, and on a machine that does something else besides.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -158,6 +158,26 @@ pub(crate) fn done(size: (u16, u16)) -> State {
     over(told(state, Event::GoodUntil { good_until }), Outcome::Done, &[STATUS])
 }
 
+/// It was stopped between two states.
+pub(crate) fn interrupted(size: (u16, u16)) -> State {
+    let again = "gatewright rotate myapp/myapp --practice --what client-secret";
+    let back = "gatewright rotate myapp/myapp --practice --what client-secret --undo";
+    let next = [(again, "go on from here: nothing is lost"), (back, "take back what was begun"), STATUS];
+    over(ready(rotating(size), 2, Some("every pod is new and ready")), Outcome::Interrupted, &next)
+}
+
+/// There is no installation.
+pub(crate) fn nothing_here(size: (u16, u16)) -> State {
+    let problem = Problem {
+        tried: "rotate a secret".to_owned(),
+        cause: "there is nothing to rotate: nothing is installed here".to_owned(),
+        remedy: "name an installation: gatewright rotate NAMESPACE/APP".to_owned(),
+        kind: ProblemKind::UnusableAnswers,
+    };
+    let ending = Ending { problem: Some(problem), next: Vec::new(), may_run_again: true };
+    happens(opened(size), 0.5, Happening::Over(ending))
+}
+
 /// The person wants the former one back.
 pub(crate) fn put_back(size: (u16, u16)) -> State {
     let state = told(press(deciding(size), "u"), Event::Undoing { reason: "As you wish.".to_owned() });

@@ -92,6 +92,8 @@ pub(crate) const SCREENS: &[Screen] = &[
     ("apply-rotation-put-back", rotating::put_back),
     ("end-rotation", rotating::done),
     ("end-rotation-put-back", rotating::was_put_back),
+    ("end-rotation-interrupted", rotating::interrupted),
+    ("end-rotation-nothing-here", rotating::nothing_here),
     ("apply-teardown", taking_away::taking_away),
     ("end-teardown", taking_away::done),
     ("end-teardown-left", taking_away::left),

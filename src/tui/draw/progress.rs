@@ -25,6 +25,9 @@ use ratatui::{
 };
 use std::time::Duration;
 
+/// Columns below which there is no use in beginning a sentence.
+const FEW_WORDS: usize = 12;
+
 pub(super) fn draw(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     let is_over = state.phase == Phase::Over;
     let [rows, said] = layout::progress(area, is_over);
@@ -195,15 +198,30 @@ fn ended(state: &State, theme: &Theme, frame: &mut Frame, area: Rect) {
     if !lines.is_empty() {
         lines.push(Line::default());
     }
-    let next = || state.ending.iter().flat_map(|ending| &ending.next);
-    let command_room = next().map(|(command, _)| width(command)).max().unwrap_or_default().min(room / 2);
-    lines.extend(next().map(|(command, good_for)| {
-        Line::from(vec![
-            Span::styled(format!(" {}", column(command, command_room, theme)), theme.accent),
-            Span::raw(format!("   {}", fit(good_for, room.saturating_sub(command_room + 3), theme))),
-        ])
-    }));
+    let next: Vec<&(String, String)> = state.ending.iter().flat_map(|ending| &ending.next).collect();
+    lines.extend(commands(&next, theme, room, usize::from(inner.height).saturating_sub(lines.len())));
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Commands and what they are good for, in so many columns and rows. A command that is cut is of no use, so what it is good for goes
+/// below it, or away.
+fn commands(next: &[&(String, String)], theme: &Theme, room: usize, rows: usize) -> Vec<Line<'static>> {
+    let longest = next.iter().map(|(command, _)| width(command)).max().unwrap_or_default();
+    if longest > room / 2 && next.len() * 2 <= rows {
+        let both = |(command, good_for): &&(String, String)| {
+            let good_for = fit(good_for, room.saturating_sub(2), theme);
+            [Line::styled(format!(" {}", fit(command, room, theme)), theme.accent), Line::raw(format!("   {good_for}"))]
+        };
+        return next.iter().flat_map(both).collect();
+    }
+    let beside = if longest > room / 2 { 0 } else { longest };
+    let one = |(command, good_for): &&(String, String)| {
+        let command = column(command, width(command).max(beside).min(room), theme);
+        let left = room.saturating_sub(width(&command) + 3);
+        let good_for = if left < FEW_WORDS { String::new() } else { fit(good_for, left, theme) };
+        Line::from(vec![Span::styled(format!(" {command}"), theme.accent), Span::raw(format!("   {good_for}"))])
+    };
+    next.iter().map(one).collect()
 }
 
 /// How far it has come.

@@ -12,6 +12,9 @@ use crate::{
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler as _;
 
+/// The command that is about answers; what others need is recorded.
+const ASKING: &str = "setup";
+
 impl State {
     /// Everything that the questions need to know and was not asked for yet.
     pub fn wanted(&mut self) -> Vec<(Session, Need)> {
@@ -32,7 +35,7 @@ impl State {
     /// Whether something stands in the way that another answer could mend.
     pub fn may_edit(&self) -> bool {
         match self.phase {
-            _ if self.is_taking_away() || self.is_rotating() => false,
+            _ if self.opening.doing != ASKING => false,
             Phase::Review => !self.review.may_be_applied(),
             Phase::Over => self.may_run_again(),
             _ => false,
